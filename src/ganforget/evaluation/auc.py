@@ -1,0 +1,30 @@
+"""The area under the ROC curve, by ranks."""
+
+import numpy as np
+from scipy.stats import rankdata
+from torch import Tensor
+
+from ganforget.errors import InputError, NumericalError
+
+__all__ = ["auc"]
+
+
+def auc(higher: Tensor | np.ndarray, lower: Tensor | np.ndarray) -> float:
+    """Return P(a > b) + ½ P(a = b), in [0, 1], for scores a [n] in ``higher`` and b [m] in ``lower``.
+
+    By the rank sum (Mann and Whitney), so n·m pairs are never formed. Raises InputError where a group is empty or
+    not one-dimensional, NumericalError where a score is not finite.
+    """
+    a, b = _scores(higher), _scores(lower)
+    ranks = rankdata(np.concatenate([a, b]))
+    pairs_won = ranks[: len(a)].sum() - len(a) * (len(a) + 1) / 2
+    return float(pairs_won / (len(a) * len(b)))
+
+
+def _scores(values: Tensor | np.ndarray) -> np.ndarray:
+    scores = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values, dtype=np.float64)
+    if scores.ndim != 1 or len(scores) == 0:
+        raise InputError(f"Scores have the shape {scores.shape}; expected [n] with n at least 1.")
+    if not np.isfinite(scores).all():
+        raise NumericalError(f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not finite; the network has diverged.")
+    return scores

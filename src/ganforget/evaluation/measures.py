@@ -1,0 +1,80 @@
+"""The measures as pure functions of scores, labels and images."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganforget.errors import InputError, NumericalError
+from ganforget.evaluation.auc import auc
+
+__all__ = [
+    "auc_lu",
+    "auc_ut",
+    "class_accuracy",
+    "class_diversity",
+    "distance_ratio",
+    "reconstruction_error",
+    "substitution",
+]
+
+
+def auc_lu(retain: Tensor | np.ndarray, forget: Tensor | np.ndarray) -> float:
+    """Return P(D(x_l) > D(x_u)) + ½ P(equal) from the scores of retain [n] and forget images [m]."""
+    return auc(retain, forget)
+
+
+def auc_ut(forget: Tensor | np.ndarray, holdout: Tensor | np.ndarray) -> float:
+    """Return P(D(x_u) > D(x_t)) + ½ P(equal) from the scores of forget [n] and holdout images [m]."""
+    return auc(forget, holdout)
+
+
+def class_accuracy(predicted: Tensor | np.ndarray, asked: Tensor | np.ndarray) -> float:
+    """Return the share, in [0, 1], of samples read as the label asked for; both int [n]."""
+    found, wanted = np.asarray(predicted), np.asarray(asked)
+    if found.ndim != 1 or found.shape != wanted.shape or len(found) == 0:
+        raise InputError(f"Labels have the shapes {found.shape} and {wanted.shape}; expected [n] twice, n at least 1.")
+    return float((found == wanted).mean())
+
+
+def class_diversity(images: Tensor) -> float:
+    """Return the mean distance over all pairs of float images [N, C, H, W], N at least 2.
+
+    The distance of two images is the root of their mean squared pixel difference: 0 for equal images, 2 for black
+    against white in [−1, 1]. A generator that makes one image of a class has 0.
+    """
+    if images.ndim != 4 or len(images) < 2:
+        raise InputError(f"Images have the shape {tuple(images.shape)}; expected [N, C, H, W] with N at least 2.")
+    rows = images.detach().flatten(1).double()
+    return _finite(torch.pdist(rows).mean() / rows.shape[1] ** 0.5, "class diversity")
+
+
+def substitution(now: Tensor, original: Tensor, substitutes: Tensor) -> float:
+    """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S) over the forget set, each [N, C, H, W]; S at the end of the schedule.
+
+    1: the generator has forgotten nothing. 0: the substitutes are in place. Above 1: further away than it began.
+    Raises NumericalError where G_0(w_0) equals S, as then nothing was to change.
+    """
+    start = reconstruction_error(original, substitutes)
+    if start == 0:
+        raise NumericalError("The substitutes equal the original's images, so there is nothing to substitute.")
+    return reconstruction_error(now, substitutes) / start
+
+
+def reconstruction_error(images: Tensor, reconstructions: Tensor) -> float:
+    """Return the mean squared pixel difference of two groups of images [N, C, H, W] in [−1, 1]."""
+    if images.shape != reconstructions.shape or images.ndim != 4 or len(images) == 0:
+        shapes = f"{tuple(images.shape)} and {tuple(reconstructions.shape)}"
+        raise InputError(f"Images have the shapes {shapes}; expected [N, C, H, W] twice, N at least 1.")
+    return _finite((images.detach().double() - reconstructions.detach().double()).square().mean(), "squared error")
+
+
+def distance_ratio(after: float, before: float, floor: float) -> float:
+    """Return after ÷ max(before, floor): a distance below that of real images is no better than theirs."""
+    return after / max(before, floor)
+
+
+def _finite(value: Tensor, what: str) -> float:
+    number = float(value)
+    if not np.isfinite(number):
+        raise NumericalError(f"The {what} is {number}; the generator has diverged.")
+    return number

@@ -1,0 +1,129 @@
+"""A GAN on disk: ``config.json`` with the constructor arguments, ``model.safetensors`` with G_ema and D."""
+
+import copy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from ganforget.errors import ModelFileError
+from ganforget.files import make_folder, read_json, write_bytes, write_json
+from ganforget.models.stylegan2 import Discriminator, Generator
+
+__all__ = ["Gan", "GanConfig", "build_gan", "load_gan", "model_hash", "save_gan"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class GanConfig:
+    """Constructor arguments of both networks, and what is known about how they were trained."""
+
+    G: dict[str, Any]
+    D: dict[str, Any]
+    training: dict[str, Any] = field(default_factory=dict)
+    """Data set, split record, options and images seen; empty for a model from elsewhere."""
+
+
+@dataclass
+class Gan:
+    """A trained generator (``G_ema``) and its discriminator, both in evaluation mode."""
+
+    G: Generator
+    D: Discriminator
+    config: GanConfig
+
+    def clone(self) -> "Gan":
+        """Return an independent copy."""
+        return Gan(copy.deepcopy(self.G), copy.deepcopy(self.D), self.config)
+
+    def to(self, device: torch.device | str) -> "Gan":
+        """Move both networks to ``device`` and return self."""
+        self.G.to(device)
+        self.D.to(device)
+        return self
+
+
+def build_gan(config: GanConfig) -> Gan:
+    """Return a GAN with fresh weights; ModelFileError where the arguments fit no network."""
+    try:
+        return Gan(Generator(**config.G).eval(), Discriminator(**config.D).eval(), config)
+    except (TypeError, ValueError) as error:
+        raise ModelFileError(f"The model's configuration fits no StyleGAN2 network: {error}") from error
+
+
+def save_gan(gan: Gan, folder: Path) -> None:
+    """Write ``config.json`` and ``model.safetensors`` into ``folder``."""
+    make_folder(folder)
+    tensors = {f"G_ema.{k}": v for k, v in gan.G.state_dict().items()}
+    tensors |= {f"D.{k}": v for k, v in gan.D.state_dict().items()}
+    data = safetensors.torch.save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()})
+    write_bytes(folder / "model.safetensors", data)
+    config = {"schema_version": SCHEMA_VERSION, "format": "ganforget-stylegan2"}
+    config |= {"G": gan.config.G, "D": gan.config.D, "training": gan.config.training}
+    write_json(folder / "config.json", config)
+
+
+def load_gan(folder: Path) -> Gan:
+    """Read a model folder strictly; ModelFileError names what is missing, damaged or unexpected."""
+    try:
+        raw = read_json(folder / "config.json", kind="model configuration")
+    except Exception as error:
+        raise ModelFileError(f"{folder} is not a model folder: {error}") from error
+    if not isinstance(raw, dict) or raw.get("format") != "ganforget-stylegan2":
+        raise ModelFileError(f"{folder / 'config.json'} does not describe a ganforget model.")
+    if raw.get("schema_version") != SCHEMA_VERSION:
+        found = raw.get("schema_version")
+        raise ModelFileError(
+            f"{folder} has schema version {found}; this ganforget reads version {SCHEMA_VERSION}. Use a matching release."
+        )
+    if not all(isinstance(raw.get(part), dict) for part in ("G", "D")):
+        raise ModelFileError(f"{folder / 'config.json'} lacks the arguments of G or D; the file is damaged.")
+    gan = build_gan(GanConfig(raw["G"], raw["D"], raw.get("training", {})))
+    tensors = read_tensors(folder / "model.safetensors")
+    load_strictly(gan.G, tensors, "G_ema.", folder)
+    load_strictly(gan.D, tensors, "D.", folder)
+    return gan
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file; ModelFileError where it is missing, truncated or corrupt."""
+    try:
+        return safetensors.torch.load_file(path)
+    except FileNotFoundError as error:
+        raise ModelFileError(f"There is no {path}; the model folder is incomplete.") from error
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise ModelFileError(f"{path} is not a readable safetensors file ({error}); it may be truncated.") from error
+
+
+def load_strictly(module: nn.Module, tensors: dict[str, Tensor], prefix: str, source: Path) -> None:
+    """Load the tensors under ``prefix``; ModelFileError names any missing, extra, misshapen or non-finite tensor."""
+    state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    expected = module.state_dict()
+    problems = [f"{prefix}{k} is missing" for k in expected if k not in state]
+    problems += [f"{prefix}{k} is unknown" for k in state if k not in expected]
+    for key in expected.keys() & state.keys():
+        if state[key].shape != expected[key].shape:
+            problems.append(f"{prefix}{key} is {list(state[key].shape)}, expected {list(expected[key].shape)}")
+        elif not torch.isfinite(state[key].float()).all():
+            problems.append(f"{prefix}{key} has NaN or infinite values")
+    if problems:
+        more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
+        raise ModelFileError(f"{source} does not fit its configuration: {'; '.join(sorted(problems)[:3])}{more}.")
+    module.load_state_dict({k: v.to(expected[k].dtype) for k, v in state.items()})
+
+
+def model_hash(gan: Gan) -> str:
+    """Return a sha256 over every tensor of both networks, by name."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for prefix, module in (("G", gan.G), ("D", gan.D)):
+        for key, value in sorted(module.state_dict().items()):
+            digest.update(f"{prefix}.{key}{tuple(value.shape)}".encode())
+            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

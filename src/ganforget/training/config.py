@@ -1,0 +1,128 @@
+"""What a training run is asked to do."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+
+from ganforget.data import ImageDataset
+from ganforget.errors import InputError
+from ganforget.models.gan import GanConfig
+
+__all__ = ["TrainingConfig", "network_config"]
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Options of GAN training; the defaults suit 16×16 to 32×32 images on a CPU."""
+
+    kimg: float = 300
+    """Length of the training, in thousands of real images shown to the discriminator."""
+
+    batch_size: int = 32
+    """Images per step."""
+
+    learning_rate: float = 0.0025
+    """Learning rate of both networks (Adam)."""
+
+    r1_gamma: float = 0.02
+    """Weight of the R1 penalty."""
+
+    r1_interval: int = 16
+    """Steps between R1 penalties; 0 switches R1 off."""
+
+    path_length_weight: float = 0.0
+    """Weight of path length regularisation; 0 switches it off."""
+
+    path_length_interval: int = 4
+    """Steps between path length penalties."""
+
+    style_mixing: float = 0.0
+    """Probability of mixing two latents in one image."""
+
+    ema_kimg: float = 10
+    """Half-life of the generator's moving average, in thousands of images."""
+
+    ema_rampup: float | None = 0.05
+    """Cap of that half-life, as a share of the images seen so far."""
+
+    augment: Literal["none", "ada", "fixed"] = "none"
+    """Augmentation of what D sees: none, adaptive (ADA), or with a fixed probability."""
+
+    augment_p: float = 0.0
+    """Probability of each augmentation for 'fixed', and where 'ada' starts."""
+
+    ada_target: float = 0.6
+    """Mean sign of D's real scores that ADA aims at."""
+
+    ada_kimg: float = 100
+    """Thousands of images over which ADA moves p from 0 to 1 at most."""
+
+    z_dim: int = 64
+    """Width of the input latent."""
+
+    w_dim: int = 64
+    """Width of the intermediate latent."""
+
+    mapping_layers: int = 2
+    """Layers of the mapping networks of G and D."""
+
+    channel_base: int = 1024
+    """Width of a block is channel_base / resolution, at most channel_max."""
+
+    channel_max: int = 64
+    """Largest width of a block."""
+
+    d_architecture: Literal["orig", "skip", "resnet"] = "orig"
+    """Architecture of the discriminator."""
+
+    mbstd_group_size: int = 4
+    """Images per group of the minibatch standard deviation."""
+
+    conditional: bool = True
+    """Train with labels where the data have them."""
+
+    mirror: bool = False
+    """Mirror half of the real images from left to right."""
+
+    seed: int = 0
+    """Seed of every random number."""
+
+    tick_kimg: float = 2
+    """Thousands of images between log lines."""
+
+    snapshot_kimg: float = 20
+    """Thousands of images between snapshots of the resume state and the model."""
+
+    def __post_init__(self) -> None:
+        for name in ("kimg", "batch_size", "learning_rate", "tick_kimg", "snapshot_kimg", "channel_base"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} is {getattr(self, name)}; expected a positive number.")
+        for name in ("r1_gamma", "r1_interval", "path_length_weight", "ema_kimg", "augment_p"):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}; expected zero or more.")
+        group = min(self.mbstd_group_size, self.batch_size)
+        if self.batch_size % group:
+            raise InputError(f"batch_size is {self.batch_size}; expected a multiple of mbstd_group_size ({group}).")
+        if not 0 <= self.augment_p <= 1:
+            raise InputError(f"augment_p is {self.augment_p}; expected a probability.")
+
+
+def network_config(config: TrainingConfig, data: ImageDataset) -> GanConfig:
+    """Return the networks that ``config`` asks for, to fit ``data``."""
+    c_dim = data.num_classes if config.conditional and data.labels is not None else 0
+    widths: dict[str, Any] = {"channel_base": config.channel_base, "channel_max": config.channel_max}
+    mapping: dict[str, Any] = {"num_layers": config.mapping_layers}
+    shape: dict[str, Any] = {"img_resolution": data.resolution, "img_channels": data.channels}
+    G = {"z_dim": config.z_dim, "c_dim": c_dim, "w_dim": config.w_dim, **shape}
+    G |= {"mapping_kwargs": dict(mapping), "synthesis_kwargs": {**widths, "architecture": "skip"}}
+    D = {"c_dim": c_dim, **shape, "architecture": config.d_architecture, **widths}
+    D |= {"mapping_kwargs": dict(mapping), "epilogue_kwargs": {"mbstd_group_size": config.mbstd_group_size}}
+    return GanConfig(G, D)
+
+
+def adam(network: torch.nn.Module, learning_rate: float, interval: int) -> torch.optim.Adam:
+    """Return StyleGAN2's Adam; a regulariser every ``interval`` steps shortens its rate and memory (lazy R1)."""
+    ratio = interval / (interval + 1) if interval else 1.0
+    betas = (0.0, 0.99**ratio)
+    return torch.optim.Adam(network.parameters(), lr=learning_rate * ratio, betas=betas, eps=1e-8, fused=True)

@@ -1,0 +1,103 @@
+"""Everything that resuming a training needs, and its files."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ganforget.errors import ModelFileError
+from ganforget.files import make_folder, read_json, write_bytes, write_json
+from ganforget.models.gan import GanConfig, build_gan, load_strictly, read_tensors
+from ganforget.models.stylegan2 import Discriminator, Generator
+from ganforget.randomness import stream
+from ganforget.training.config import TrainingConfig, adam
+
+__all__ = ["TrainingState", "load_state", "new_state", "optimizer_tensors", "restore_optimizer", "save_state"]
+
+
+@dataclass
+class TrainingState:
+    """Networks, optimisers and counters of a training in progress."""
+
+    G: Generator
+    D: Discriminator
+    G_ema: Generator
+    G_optimizer: torch.optim.Adam
+    D_optimizer: torch.optim.Adam
+    step: int = 0
+    images_seen: int = 0
+    seconds: float = 0.0
+    augment_p: float = 0.0
+    path_length_mean: float = 0.0
+
+
+def new_state(config: TrainingConfig, networks: GanConfig, device: torch.device) -> TrainingState:
+    """Return a training at its start; the initial weights come from the stream (seed, 'weights')."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(stream(config.seed, "weights").initial_seed() % 2**63)
+        gan = build_gan(networks)
+    G, D = gan.G.to(device).train(), gan.D.to(device).train()
+    g_interval = config.path_length_interval if config.path_length_weight else 0
+    return TrainingState(
+        G,
+        D,
+        copy.deepcopy(G).eval().requires_grad_(False),
+        adam(G, config.learning_rate, g_interval),
+        adam(D, config.learning_rate, config.r1_interval),
+        augment_p=config.augment_p,
+    )
+
+
+def optimizer_tensors(optimizer: torch.optim.Adam, prefix: str) -> dict[str, Tensor]:
+    """Return the moments of Adam by parameter number, for safetensors."""
+    tensors = {}
+    for number, values in optimizer.state_dict()["state"].items():
+        for name, value in values.items():
+            tensors[f"{prefix}{number}.{name}"] = torch.as_tensor(value).detach().cpu().contiguous().clone()
+    return tensors
+
+
+def restore_optimizer(optimizer: torch.optim.Adam, tensors: dict[str, Tensor], prefix: str) -> None:
+    """Put the moments that ``optimizer_tensors`` took back."""
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in tensors.items():
+        if key.startswith(prefix):
+            number, name = key.removeprefix(prefix).split(".")
+            state.setdefault(int(number), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+_COUNTERS = ("step", "images_seen", "seconds", "augment_p", "path_length_mean")
+
+
+def save_state(state: TrainingState, folder: Path) -> None:
+    """Write the resume state; the counters travel in the tensors' file, so that both change in one step."""
+    make_folder(folder)
+    tensors: dict[str, Tensor] = {}
+    for prefix, network in (("G.", state.G), ("D.", state.D), ("G_ema.", state.G_ema)):
+        tensors |= {prefix + k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
+    tensors |= optimizer_tensors(state.G_optimizer, "G_optimizer.")
+    tensors |= optimizer_tensors(state.D_optimizer, "D_optimizer.")
+    counters = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
+    data = safetensors.torch.save(tensors | {"counters": counters})
+    write_bytes(folder / "state.safetensors", data)
+    write_json(folder / "about.json", {"schema_version": 1, "kind": "training"})
+
+
+def load_state(state: TrainingState, folder: Path) -> TrainingState:
+    """Fill ``state`` (fresh, of the same configuration) from ``folder``; ModelFileError where it does not fit."""
+    read_json(folder / "about.json", kind="resume state")
+    tensors = read_tensors(folder / "state.safetensors")
+    for prefix, network in (("G.", state.G), ("D.", state.D), ("G_ema.", state.G_ema)):
+        load_strictly(network, tensors, prefix, folder)
+    restore_optimizer(state.G_optimizer, tensors, "G_optimizer.")
+    restore_optimizer(state.D_optimizer, tensors, "D_optimizer.")
+    if "counters" not in tensors:
+        raise ModelFileError(f"The resume state in {folder} has no counters; it is damaged.")
+    for name, value in zip(_COUNTERS, tensors["counters"].tolist(), strict=True):
+        setattr(state, name, int(value) if name in ("step", "images_seen") else value)
+    return state
