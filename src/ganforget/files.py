@@ -12,7 +12,15 @@ from PIL import Image
 
 from ganforget.errors import InputError, OutputError
 
-__all__ = ["append_json_line", "make_folder", "read_json", "read_json_lines", "write_bytes", "write_image_grid", "write_json"]
+__all__ = [
+    "append_json_line",
+    "make_folder",
+    "read_json",
+    "read_json_lines",
+    "write_bytes",
+    "write_image_grid",
+    "write_json",
+]
 
 
 def make_folder(path: Path) -> Path:
@@ -20,7 +28,9 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"Cannot create the folder {path} ({error.strerror}); choose another one.") from error
+        raise OutputError(
+            f"Cannot create the folder {path} ({error.strerror}); choose another one."
+        ) from error
     if not os.access(path, os.W_OK):
         raise OutputError(f"The folder {path} is not writable; choose another one.")
     return path
@@ -76,7 +86,9 @@ def read_json_lines(path: Path) -> list[Any]:
             values.append(json.loads(line))
         except json.JSONDecodeError as error:
             if number + 1 < len(lines):
-                raise InputError(f"Line {number + 1} of {path} is not valid JSON; the log is damaged.") from error
+                raise InputError(
+                    f"Line {number + 1} of {path} is not valid JSON; the log is damaged."
+                ) from error
     return values
 
 

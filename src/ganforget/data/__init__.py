@@ -1,15 +1,45 @@
-"""Data sets, forget sets and duplicates."""
+"""Data sets, forget sets, and copies of forget images elsewhere in the data."""
 
+from ganforget.data.cache import cache_folder
 from ganforget.data.dataset import DataSplits, ImageDataset, image_hash, one_hot, to_tensor
-from ganforget.data.source import DataSpec, class_counts, load_data
+from ganforget.data.download import DOWNLOADS, download
+from ganforget.data.duplicates import Duplicates, find_duplicates, image_distance, include_duplicates
+from ganforget.data.forget_folder import forget_folder
+from ganforget.data.forget_selection import (
+    forget_classes,
+    forget_from,
+    forget_indices,
+    forget_names,
+    forget_random,
+)
+from ganforget.data.forget_set import ForgetSet
+from ganforget.data.source import DATA_NAMES, DataSpec, class_counts, load_data, take_subset
+from ganforget.data.suggestion import did_you_mean
 
 __all__ = [
+    "DATA_NAMES",
+    "DOWNLOADS",
     "DataSpec",
     "DataSplits",
+    "Duplicates",
+    "ForgetSet",
     "ImageDataset",
+    "cache_folder",
     "class_counts",
+    "did_you_mean",
+    "download",
+    "find_duplicates",
+    "forget_classes",
+    "forget_folder",
+    "forget_from",
+    "forget_indices",
+    "forget_names",
+    "forget_random",
+    "image_distance",
     "image_hash",
+    "include_duplicates",
     "load_data",
     "one_hot",
+    "take_subset",
     "to_tensor",
 ]

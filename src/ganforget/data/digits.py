@@ -14,14 +14,16 @@ HOLDOUT_SHARE = 0.2
 
 
 def load_digits() -> DataSplits:
-    """Return the digits, uint8 [N, 1, 16, 16]: 80 % training, 20 % holdout, stratified, original order kept."""
+    """Return the digits, uint8 [N, 1, 16, 16]: 80 % training, 20 % holdout, stratified, original order "
+    "kept."""
     from sklearn import datasets  # takes a second to import
 
     pixels, labels = datasets.load_digits(return_X_y=True)
     grey = np.rint(pixels.reshape(-1, 1, 8, 8) * (255 / 16)).astype(np.uint8)
     names = tuple(f"digits/{i:05d}" for i in range(len(grey)))
-    everything = ImageDataset(prepare_digits(grey), labels.astype(np.int64), 10, names)
-    train, holdout = stratified_split(everything.labels, HOLDOUT_SHARE, SPLIT_SEED)
+    labels = labels.astype(np.int64)
+    everything = ImageDataset(prepare_digits(grey), labels, 10, names)
+    train, holdout = stratified_split(labels, HOLDOUT_SHARE, SPLIT_SEED)
     record: dict[str, object] = {
         "split": f"stratified, {HOLDOUT_SHARE:.0%} holdout",
         "split_seed": SPLIT_SEED,
@@ -39,7 +41,8 @@ def prepare_digits(images: np.ndarray) -> np.ndarray:
 
 
 def _double(values: np.ndarray, axis: int, shift: int = 0) -> np.ndarray:
-    """Interpolate to twice the length along ``axis``, four times too large; a ``shift`` rounds back to uint8."""
+    """Interpolate to twice the length along ``axis``, four times too large; a ``shift`` rounds back to "
+    "uint8."""
     values = np.moveaxis(values, axis, -1)
     padded = np.concatenate([values[..., :1], values, values[..., -1:]], axis=-1)
     left = padded[..., :-2] + 3 * values

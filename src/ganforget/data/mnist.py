@@ -1,4 +1,4 @@
-"""MNIST from its standard IDX files, plain or gzipped: 28×28, zero-padded to 32×32; the test set is the holdout."""
+"""MNIST from its standard IDX files, plain or gzipped: 28×28 zero-padded to 32×32, test set as holdout."""
 
 import gzip
 import math
@@ -17,6 +17,8 @@ FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
+
+LARGEST = 2**28  # bytes; the largest file, the training images, has 47 million
 
 
 def load_mnist(folder: Path | None = None) -> DataSplits:
@@ -47,17 +49,24 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
             header = file.read(4 + 4 * dimensions)
             if header[:4] != bytes([0, 0, 8, dimensions]):
                 wanted = f"IDX magic 0000080{dimensions}"
-                raise DataError(f"{path} starts with {header[:4].hex() or 'nothing'}, expected the {wanted}; {_AGAIN}")
+                raise DataError(
+                    f"{path} starts with {header[:4].hex() or 'nothing'}, expected the {wanted}; {_AGAIN}"
+                )
             if len(header) < 4 + 4 * dimensions:
                 raise DataError(f"{path} is truncated within its header; {_AGAIN}")
             shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
             expected = math.prod(shape)
-            # One byte more than expected shows a file that is too long, without reading all of it.
-            values = file.read(expected + 1)
+            if expected > LARGEST:
+                raise DataError(
+                    f"{path} announces {expected} bytes in its header, which no MNIST file has; {_AGAIN}"
+                )
+            values = file.read(expected + 1)  # one byte more shows a file that is too long
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is truncated or damaged as gzip ({error}); {_AGAIN}") from error
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from error
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}); check the path and its permissions."
+        ) from error
     if len(values) != expected:
         held = f"holds {len(values)} bytes of values" if len(values) < expected else "holds more values"
         raise DataError(f"{path} {held}, its header announces {expected}; {_AGAIN}")
@@ -90,5 +99,6 @@ def _find(folder: Path, name: str) -> Path:
         if path.is_file():
             return path
     raise DataError(
-        f"MNIST's {name} (or .gz) is not in {folder}; run `ganforget data download mnist` or name its folder with --data-path DIR."
+        f"MNIST's {name} (or .gz) is not in {folder}; run `ganforget data download mnist` or name its folder "
+        f"with --data-path DIR."
     )

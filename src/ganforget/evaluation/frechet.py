@@ -28,7 +28,9 @@ class FeatureStatistics:
         values = values.astype(np.float64)
         if not np.isfinite(values).all():
             bad = int((~np.isfinite(values)).any(axis=1).sum())
-            raise NumericalError(f"The features of {bad} of {len(values)} images are not finite; the images are broken.")
+            raise NumericalError(
+                f"The features of {bad} of {len(values)} images are not finite; the images are broken."
+            )
         mean = values.mean(axis=0)
         centred = values - mean
         return cls(len(values), mean, centred.T @ centred)
@@ -51,10 +53,11 @@ class FeatureStatistics:
 
 
 def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
-    """Return |μ_a − μ_b|² + tr C_a + tr C_b − 2 tr (C_a C_b)^½, at least 0 (Heusel et al. 2017, squared as there).
+    """Return |μ_a − μ_b|² + tr C_a + tr C_b − 2 tr (C_a C_b)^½, at least 0 (Heusel et al. 2017).
 
-    With C = F Fᵀ the last trace is the sum of the singular values of F_aᵀ F_b: no root of a matrix that is not
-    symmetric, and nothing to stabilise where there are fewer images than features. NumericalError on overflow.
+    With C = F Fᵀ the last trace is the sum of the singular values of F_aᵀ F_b: no root of a matrix that is
+    not symmetric, and nothing to stabilise where there are fewer images than features. NumericalError on
+    overflow.
     """
     _check_dimensions(a, b)
     difference = a.mean - b.mean
@@ -75,4 +78,6 @@ def _factor(covariance: np.ndarray) -> np.ndarray:
 
 def _check_dimensions(a: FeatureStatistics, b: FeatureStatistics) -> None:
     if a.mean.shape != b.mean.shape:
-        raise InputError(f"Features of lengths {a.mean.shape[0]} and {b.mean.shape[0]} do not compare; use one extractor.")
+        raise InputError(
+            f"Features of lengths {a.mean.shape[0]} and {b.mean.shape[0]} do not compare; use one extractor."
+        )

@@ -39,8 +39,8 @@ def class_accuracy(predicted: Tensor | np.ndarray, asked: Tensor | np.ndarray) -
 def class_diversity(images: Tensor) -> float:
     """Return the mean distance over all pairs of float images [N, C, H, W], N at least 2.
 
-    The distance of two images is the root of their mean squared pixel difference: 0 for equal images, 2 for black
-    against white in [−1, 1]. A generator that makes one image of a class has 0.
+    The distance of two images is the root of their mean squared pixel difference: 0 for equal images, 2 for
+    black against white in [−1, 1]. A generator that makes one image of a class has 0.
     """
     if images.ndim != 4 or len(images) < 2:
         raise InputError(f"Images have the shape {tuple(images.shape)}; expected [N, C, H, W] with N at least 2.")
@@ -49,10 +49,10 @@ def class_diversity(images: Tensor) -> float:
 
 
 def substitution(now: Tensor, original: Tensor, substitutes: Tensor) -> float:
-    """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S) over the forget set, each [N, C, H, W]; S at the end of the schedule.
+    """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S) over the forget set, each [N, C, H, W]; final S.
 
-    1: the generator has forgotten nothing. 0: the substitutes are in place. Above 1: further away than it began.
-    Raises NumericalError where G_0(w_0) equals S, as then nothing was to change.
+    1: the generator has forgotten nothing. 0: the substitutes are in place. Above 1: further away than it
+    began. Raises NumericalError where G_0(w_0) equals S, as then nothing was to change.
     """
     start = reconstruction_error(original, substitutes)
     if start == 0:

@@ -1,15 +1,15 @@
-"""The classifier that reads generated images: its network, its training, its files, the bundled ones.
+"""The classifier that reads generated images: its network, its files, the bundled ones.
 
-A small convolutional network. Its penultimate features serve the Fréchet distance, its labels `acc` and `class_recall`.
+A small convolutional network. Its penultimate features serve the Fréchet distance, its labels `acc` and
+`class_recall`.
 """
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import safetensors.torch
 import torch
@@ -18,22 +18,20 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from ganforget.data.dataset import ImageDataset
-from ganforget.errors import InputError, ModelFileError, NumericalError
+from ganforget.errors import InputError, ModelFileError
 from ganforget.files import write_bytes
-from ganforget.randomness import permutation, stream
 
 __all__ = [
     "BUNDLED_CLASSIFIERS",
     "Classifier",
     "ClassifierConfig",
     "TrainedClassifier",
-    "TrainingPlan",
     "bundled_classifier",
     "classifier_accuracy",
+    "half_precision",
     "load_classifier",
     "predict_labels",
     "save_classifier",
-    "train_classifier",
 ]
 
 BUNDLED_CLASSIFIERS = ("digits", "mnist")
@@ -70,26 +68,6 @@ class ClassifierConfig:
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
-    """How a classifier is trained: Adam, a rate that falls to zero along a cosine, random shifts."""
-
-    epochs: int
-    """Passes over the training images."""
-
-    seed: int = 0
-    """Seed of the weights, of the order and of the shifts."""
-
-    batch: int = 64
-    """Images a step."""
-
-    rate: float = 2e-3
-    """Learning rate of the first step."""
-
-    shift: int = 1
-    """Each image is moved by up to this many pixels along each axis, edges repeated."""
-
-
-@dataclass(frozen=True)
 class TrainedClassifier:
     """A trained network, the name of the data set it reads, and the record of its training (JSON values)."""
 
@@ -120,77 +98,28 @@ class Classifier(nn.Module):
                 nn.MaxPool2d(2),
             ]
             inside, outside = outside, 2 * outside
-        layers += [skip_init(nn.Conv2d, inside, inside, 3, padding=1, bias=False), nn.BatchNorm2d(inside), nn.ReLU()]
+        layers += [
+            skip_init(nn.Conv2d, inside, inside, 3, padding=1, bias=False),
+            nn.BatchNorm2d(inside),
+            nn.ReLU(),
+        ]
         self.trunk = nn.Sequential(*layers)
-        self.embed = skip_init(nn.Linear, inside * 16, config.feature_dim)
-        self.head = skip_init(nn.Linear, config.feature_dim, config.num_classes)
+        self.embed = _linear(inside * 16, config.feature_dim)
+        self.head = _linear(config.feature_dim, config.num_classes)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the penultimate features [N, feature_dim], before their ReLU, of images [N, C, H, W] in [−1, 1]."""
+        """Return the penultimate features [N, feature_dim], before ReLU, of images [N, C, H, W]."""
         expected = (self.config.channels, self.config.resolution, self.config.resolution)
         if images.ndim != 4 or tuple(images.shape[1:]) != expected:
             raise InputError(
-                f"The classifier got images of shape {tuple(images.shape)}, expected [N, {', '.join(map(str, expected))}]; "
-                "use the classifier of the same data set and resolution."
+                f"The classifier got images of shape {tuple(images.shape)}, expected [N, *{expected}]; "
+                "use the classifier of this data set and resolution."
             )
         return self.embed(self.trunk(images).flatten(1))
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits [N, num_classes] of images [N, C, H, W] in [−1, 1]."""
         return self.head(torch.relu(self.features(images)))
-
-
-def train_classifier(
-    train: ImageDataset,
-    config: ClassifierConfig,
-    plan: TrainingPlan,
-    *,
-    progress: Callable[[int, float], None] | None = None,
-) -> Classifier:
-    """Train on all images of ``train``; the same arguments give the same weights on the same machine.
-
-    The weights are those of `save_classifier`: rounded to half precision. ``progress`` gets (epoch, mean loss).
-    Raises InputError where there are no labels, NumericalError where the loss is not finite.
-    """
-    if train.labels is None:
-        raise InputError("The training images have no labels; a classifier needs one for each image.")
-    network = Classifier(config)
-    _initialise(network, plan.seed)
-    targets = torch.from_numpy(train.labels)
-    optimiser = torch.optim.Adam(network.parameters(), lr=plan.rate, weight_decay=1e-5)
-    starts = range(0, len(train), plan.batch)
-    total = plan.epochs * len(starts)
-    for epoch in range(plan.epochs):
-        order = permutation(plan.seed, f"classifier/order/{epoch}", len(train))
-        losses = 0.0
-        for number, start in enumerate(starts):
-            step = epoch * len(starts) + number
-            chosen = order[start : start + plan.batch]
-            shifts = stream(plan.seed, "classifier/shift", step)
-            optimiser.param_groups[0]["lr"] = plan.rate * 0.5 * (1 + math.cos(math.pi * step / total))
-            loss = nn.functional.cross_entropy(
-                network(shift_images(train.tensor(chosen), plan.shift, shifts)), targets[chosen]
-            )
-            if not torch.isfinite(loss):
-                raise NumericalError(f"The classifier's loss became {loss.item()} at step {step}; lower the rate.")
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses += loss.item() * len(chosen)
-        if progress is not None:
-            progress(epoch, losses / len(train))
-    network.load_state_dict({k: v.to(torch.float32) if v.is_floating_point() else v for k, v in _stored(network).items()})
-    return network.eval().requires_grad_(False)
-
-
-def shift_images(images: Tensor, limit: int, generator: torch.Generator) -> Tensor:
-    """Move each of the images [N, C, H, W] by whole pixels in [−limit, limit] along both axes, edges repeated."""
-    count, _, height, width = images.shape
-    moves = torch.randint(-limit, limit + 1, (2, count, 1), generator=generator)
-    rows = (torch.arange(height) + moves[0]).clamp(0, height - 1)  # [N, H]
-    columns = (torch.arange(width) + moves[1]).clamp(0, width - 1)  # [N, W]
-    picked = images[torch.arange(count)[:, None, None], :, rows[:, :, None], columns[:, None, :]]  # [N, H, W, C]
-    return picked.permute(0, 3, 1, 2).contiguous()
 
 
 @torch.inference_mode()
@@ -209,14 +138,19 @@ def classifier_accuracy(network: Classifier, dataset: ImageDataset) -> float:
 
 
 def save_classifier(path: Path, classifier: TrainedClassifier) -> None:
-    """Write one safetensors file: weights in half precision, and config, data and record as JSON in its header."""
-    about = {"kind": _KIND, "data": classifier.data, "config": asdict(classifier.network.config), "record": classifier.record}
+    """Write one safetensors file: half-precision weights; config, data and record as JSON in its header."""
+    about = {
+        "kind": _KIND,
+        "data": classifier.data,
+        "config": asdict(classifier.network.config),
+        "record": classifier.record,
+    }
     header = {"ganforget": json.dumps(about, allow_nan=False)}
-    write_bytes(path, safetensors.torch.save(_stored(classifier.network), metadata=header))
+    write_bytes(path, safetensors.torch.save(half_precision(classifier.network), metadata=header))
 
 
 def load_classifier(path: Path) -> TrainedClassifier:
-    """Read what `save_classifier` wrote; raises ModelFileError for anything missing, damaged or of another kind."""
+    """Read what `save_classifier` wrote; raises ModelFileError where it is missing or damaged."""
     if not path.is_file():
         raise ModelFileError(f"There is no classifier at {path}; check the path.")
     try:
@@ -244,26 +178,20 @@ def bundled_classifier(data: str) -> TrainedClassifier:
     if data not in BUNDLED_CLASSIFIERS:
         raise InputError(
             f"There is no bundled classifier for {data}, only for {' and '.join(BUNDLED_CLASSIFIERS)}; "
-            "train one with ganforget.models.classifier and give its file."
+            "train one with ganforget.models.classifier_training and give its file."
         )
     place = resources.files("ganforget") / "assets" / "classifiers" / f"{data}.safetensors"
     with resources.as_file(place) as path:
         return load_classifier(path)
 
 
-def _initialise(network: Classifier, seed: int) -> None:
-    """He-normal weights and zero biases, one stream a layer."""
-    for number, layer in enumerate(network.modules()):
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            generator = stream(seed, "classifier/weights", number)
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-
-
-def _stored(network: Classifier) -> dict[str, Tensor]:
-    """Half-precision weights; the running statistics of the normalisation stay in single precision."""
+def half_precision(network: Classifier) -> dict[str, Tensor]:
+    """Return the weights as they are stored: in half precision, but for the running statistics of layers."""
     return {
         key: (value if "running" in key or not value.is_floating_point() else value.half()).contiguous().cpu()
         for key, value in network.state_dict().items()
     }
+
+
+def _linear(inside: int, outside: int) -> nn.Linear:
+    return cast(nn.Linear, skip_init(nn.Linear, inside, outside))

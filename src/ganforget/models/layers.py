@@ -58,7 +58,9 @@ def resample_filter(taps: tuple[float, ...] = (1, 3, 3, 1)) -> Tensor:
     return kernel / kernel.sum()
 
 
-def blur(x: Tensor, kernel: Tensor, padding: tuple[int, int], *, gain: float = 1.0, stride: int = 1) -> Tensor:
+def blur(
+    x: Tensor, kernel: Tensor, padding: tuple[int, int], *, gain: float = 1.0, stride: int = 1
+) -> Tensor:
     """Convolve every channel of [N, C, H, W] with ``kernel``, zero-padded by (before, after) on both axes.
 
     The kernel is an outer product (StyleGAN2 has no other), so two passes of a line do it: on a CPU half the time.
@@ -178,9 +180,11 @@ class MinibatchStd(nn.Module):
         self.group_size = group_size
         self.num_channels = num_channels
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, group_size: int | None = None) -> Tensor:
+        """``group_size`` replaces the layer's own for this call."""
         batch, channels, height, width = x.shape
-        group = batch if self.group_size is None else min(self.group_size, batch)
+        group_size = self.group_size if group_size is None else group_size
+        group = batch if group_size is None else min(group_size, batch)
         features = self.num_channels
         y = x.reshape(group, -1, features, channels // features, height, width)  # [g, N/g, F, C/F, H, W]
         y = y - y.mean(dim=0)

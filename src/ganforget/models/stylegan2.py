@@ -18,11 +18,11 @@ from ganforget.models.layers import (
     MinibatchStd,
     activation_gain,
     blur,
+    downsample,
     lrelu_clamp,
     normalize_second_moment,
     resample_filter,
     upsample,
-    downsample,
 )
 
 __all__ = ["Discriminator", "Generator", "MappingNetwork", "SynthesisNetwork"]
@@ -80,7 +80,11 @@ class MappingNetwork(nn.Module):
             self.register_buffer("w_avg", torch.zeros(w_dim))
 
     def forward(
-        self, z: Tensor | None, c: Tensor | None, truncation_psi: float = 1, truncation_cutoff: int | None = None
+        self,
+        z: Tensor | None,
+        c: Tensor | None,
+        truncation_psi: float = 1,
+        truncation_cutoff: int | None = None,
     ) -> Tensor:
         parts = []
         if self.z_dim > 0:
@@ -88,7 +92,9 @@ class MappingNetwork(nn.Module):
             parts.append(normalize_second_moment(z.float()))
         if self.c_dim > 0:
             if c is None:
-                raise ValueError(f"This network has {self.c_dim} labels; expected c of shape [N, {self.c_dim}], got None.")
+                raise ValueError(
+                    f"This network has {self.c_dim} labels; expected c of shape [N, {self.c_dim}], got None."
+                )
             parts.append(normalize_second_moment(self.embed(c.float())))
         x = torch.cat(parts, dim=1)
         for i in range(self.num_layers):
@@ -145,7 +151,12 @@ class SynthesisLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
 
     def forward(
-        self, x: Tensor, w: Tensor, noise_mode: NoiseMode, generator: torch.Generator | None, gain: float = 1.0
+        self,
+        x: Tensor,
+        w: Tensor,
+        noise_mode: NoiseMode,
+        generator: torch.Generator | None,
+        gain: float = 1.0,
     ) -> Tensor:
         styles = self.affine(w)  # [N, in]
         weight = self.weight
@@ -394,7 +405,12 @@ class DiscriminatorBlock(nn.Module):
         )
         if architecture == "resnet":
             self.skip = Conv2d(
-                tmp_channels, out_channels, kernel_size=1, bias=False, resample="down", filter_taps=filter_taps
+                tmp_channels,
+                out_channels,
+                kernel_size=1,
+                bias=False,
+                resample="down",
+                filter_taps=filter_taps,
             )
 
     def forward(self, x: Tensor | None, img: Tensor | None, force_fp32: bool) -> tuple[Tensor, Tensor | None]:
@@ -439,17 +455,23 @@ class DiscriminatorEpilogue(nn.Module):
             self.fromrgb = Conv2d(img_channels, in_channels, kernel_size=1, activation="lrelu")
         self.mbstd = MinibatchStd(mbstd_group_size, mbstd_num_channels) if mbstd_num_channels > 0 else None
         self.conv = Conv2d(
-            in_channels + mbstd_num_channels, in_channels, kernel_size=3, activation="lrelu", conv_clamp=conv_clamp
+            in_channels + mbstd_num_channels,
+            in_channels,
+            kernel_size=3,
+            activation="lrelu",
+            conv_clamp=conv_clamp,
         )
         self.fc = FullyConnected(in_channels * resolution**2, in_channels, activation="lrelu")
         self.out = FullyConnected(in_channels, 1 if cmap_dim == 0 else cmap_dim)
 
-    def forward(self, x: Tensor, img: Tensor | None, cmap: Tensor | None) -> Tensor:
+    def forward(
+        self, x: Tensor, img: Tensor | None, cmap: Tensor | None, group_size: int | None = None
+    ) -> Tensor:
         x = x.float()
         if img is not None:
             x = x + self.fromrgb(img.float())
         if self.mbstd is not None:
-            x = self.mbstd(x)
+            x = self.mbstd(x, group_size)
         x = self.out(self.fc(self.conv(x).flatten(1)))
         if self.cmap_dim > 0:
             assert cmap is not None
@@ -510,17 +532,24 @@ class Discriminator(nn.Module):
         """Return the 4×4 features (and the image's rest, architecture 'skip'); nothing here mixes images."""
         if img.shape[1:] != (self.img_channels, self.img_resolution, self.img_resolution):
             expected = [self.img_channels, self.img_resolution, self.img_resolution]
-            raise ValueError(f"Images have shape {list(img.shape)}; expected [N, {', '.join(map(str, expected))}].")
+            raise ValueError(
+                f"Images have shape {list(img.shape)}; expected [N, {', '.join(map(str, expected))}]."
+            )
         x, rest = None, img
         for res in self.block_resolutions:
             x, rest = self.get_submodule(f"b{res}")(x, rest, force_fp32)
         assert x is not None
         return x, rest
 
-    def head(self, x: Tensor, img: Tensor | None, c: Tensor | None) -> Tensor:
-        """Return logits [N, 1] from the trunk's features; minibatch-stddev mixes images here."""
+    def head(
+        self, x: Tensor, img: Tensor | None, c: Tensor | None, *, group_size: int | None = None
+    ) -> Tensor:
+        """Return logits [N, 1] from the trunk's features; minibatch-stddev mixes images here.
+
+        ``group_size`` replaces the network's own group size for this call.
+        """
         cmap = self.mapping(None, c) if self.c_dim > 0 else None
-        return self.b4(x, img, cmap)
+        return self.b4(x, img, cmap, group_size)
 
     def forward(self, img: Tensor, c: Tensor | None = None, *, force_fp32: bool = False) -> Tensor:
         return self.head(*self.trunk(img, force_fp32=force_fp32), c)

@@ -1,15 +1,11 @@
-"""What a training run is asked to do."""
+"""What a training run is asked to do. Imports no torch: the command line shows it without."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import torch
-
-from ganforget.data import ImageDataset
 from ganforget.errors import InputError
-from ganforget.models.gan import GanConfig
 
-__all__ = ["TrainingConfig", "network_config"]
+__all__ = ["TrainingConfig"]
 
 
 @dataclass(frozen=True)
@@ -103,26 +99,8 @@ class TrainingConfig:
                 raise InputError(f"{name} is {getattr(self, name)}; expected zero or more.")
         group = min(self.mbstd_group_size, self.batch_size)
         if self.batch_size % group:
-            raise InputError(f"batch_size is {self.batch_size}; expected a multiple of mbstd_group_size ({group}).")
+            raise InputError(
+                f"batch_size is {self.batch_size}; expected a multiple of mbstd_group_size ({group})."
+            )
         if not 0 <= self.augment_p <= 1:
             raise InputError(f"augment_p is {self.augment_p}; expected a probability.")
-
-
-def network_config(config: TrainingConfig, data: ImageDataset) -> GanConfig:
-    """Return the networks that ``config`` asks for, to fit ``data``."""
-    c_dim = data.num_classes if config.conditional and data.labels is not None else 0
-    widths: dict[str, Any] = {"channel_base": config.channel_base, "channel_max": config.channel_max}
-    mapping: dict[str, Any] = {"num_layers": config.mapping_layers}
-    shape: dict[str, Any] = {"img_resolution": data.resolution, "img_channels": data.channels}
-    G = {"z_dim": config.z_dim, "c_dim": c_dim, "w_dim": config.w_dim, **shape}
-    G |= {"mapping_kwargs": dict(mapping), "synthesis_kwargs": {**widths, "architecture": "skip"}}
-    D = {"c_dim": c_dim, **shape, "architecture": config.d_architecture, **widths}
-    D |= {"mapping_kwargs": dict(mapping), "epilogue_kwargs": {"mbstd_group_size": config.mbstd_group_size}}
-    return GanConfig(G, D)
-
-
-def adam(network: torch.nn.Module, learning_rate: float, interval: int) -> torch.optim.Adam:
-    """Return StyleGAN2's Adam; a regulariser every ``interval`` steps shortens its rate and memory (lazy R1)."""
-    ratio = interval / (interval + 1) if interval else 1.0
-    betas = (0.0, 0.99**ratio)
-    return torch.optim.Adam(network.parameters(), lr=learning_rate * ratio, betas=betas, eps=1e-8, fused=True)

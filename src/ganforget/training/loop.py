@@ -19,7 +19,7 @@ from ganforget.training.ema import ema_decay, update_ema
 from ganforget.training.losses import d_loss, g_loss, path_length_loss, path_lengths, r1_penalty
 from ganforget.training.state import TrainingState
 
-__all__ = ["Tick", "train", "training_step"]
+__all__ = ["Sums", "Tick", "TrainingBatches", "train", "training_step"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Tick:
 
 
 @dataclass
-class _Sums:
+class Sums:
     """Running sums since the last tick."""
 
     d_loss: float = 0.0
@@ -51,7 +51,7 @@ class _Sums:
     r1_steps: int = 0
 
 
-class _Batches:
+class TrainingBatches:
     """Real images by step: one seeded permutation an epoch, so that resuming needs the step number alone."""
 
     def __init__(self, data: ImageDataset, config: TrainingConfig, device: torch.device, c_dim: int) -> None:
@@ -64,7 +64,10 @@ class _Batches:
         indices = np.empty(batch, np.int64)
         for epoch in np.unique(positions // total):
             if epoch != self._epoch:
-                self._epoch, self._order = int(epoch), permutation(self.config.seed + int(epoch), "epoch", total)
+                self._epoch, self._order = (
+                    int(epoch),
+                    permutation(self.config.seed + int(epoch), "epoch", total),
+                )
             here = positions // total == epoch
             indices[here] = self._order[positions[here] % total]
         images = self.data.tensor(indices)
@@ -77,13 +80,17 @@ class _Batches:
     def labels(self, name: str, step: int) -> Tensor | None:
         if not self.c_dim:
             return None
-        draw = torch.randint(len(self.data), (self.config.batch_size,), generator=stream(self.config.seed, name, step))
+        draw = torch.randint(
+            len(self.data), (self.config.batch_size,), generator=stream(self.config.seed, name, step)
+        )
         c = self.data.one_hot(draw.numpy())
         assert c is not None
         return c.to(self.device)
 
 
-def _generate(state: TrainingState, config: TrainingConfig, c: Tensor | None, name: str) -> tuple[Tensor, Tensor]:
+def _generate(
+    state: TrainingState, config: TrainingConfig, c: Tensor | None, name: str
+) -> tuple[Tensor, Tensor]:
     """Return (images, ws) of fresh latents, with style mixing and random noise from the step's streams."""
     G, step = state.G, state.step
     device = next(G.parameters()).device
@@ -101,7 +108,7 @@ def _generate(state: TrainingState, config: TrainingConfig, c: Tensor | None, na
 
 
 def training_step(
-    state: TrainingState, config: TrainingConfig, batches: _Batches, augment: AugmentPipe | None, sums: _Sums
+    state: TrainingState, config: TrainingConfig, batches: TrainingBatches, augment: AugmentPipe | None, sums: Sums
 ) -> None:
     """Take one step of G and one of D, with their lazy regularisers; changes ``state``."""
     G, D, step = state.G, state.D, state.step
@@ -180,12 +187,12 @@ def train(
 
     Raises NumericalError as soon as a loss is not finite: the last snapshot is the last good state.
     """
-    batches = _Batches(data, config, device, state.G.c_dim)
+    batches = TrainingBatches(data, config, device, state.G.c_dim)
     augment = None if config.augment == "none" else AugmentPipe()
     every = max(round(config.tick_kimg * 1000 / config.batch_size), 1)
     snapshot_every = max(round(config.snapshot_kimg * 1000 / config.batch_size), 1)
     last = math.ceil(config.kimg * 1000 / config.batch_size)
-    sums, began = _Sums(), time.perf_counter()
+    sums, began = Sums(), time.perf_counter()
     while state.step < last and not stop.requested:
         training_step(state, config, batches, augment, sums)
         if not math.isfinite(sums.d_loss + sums.g_loss + sums.r1):
@@ -200,7 +207,7 @@ def train(
             if config.augment == "ada":
                 state.augment_p = _ada(state.augment_p, sums, config)
             on_tick(state, _tick(state, config, sums, elapsed))
-            sums = _Sums()
+            sums = Sums()
         if state.step % snapshot_every == 0 and state.step < last:
             paused = time.perf_counter()
             on_snapshot(state)
@@ -208,13 +215,13 @@ def train(
     on_snapshot(state)
 
 
-def _ada(p: float, sums: _Sums, config: TrainingConfig) -> float:
+def _ada(p: float, sums: Sums, config: TrainingConfig) -> float:
     """Move ADA's p towards the target sign of D's real scores (Karras et al. 2020, section 3)."""
     change = sums.steps * config.batch_size / (config.ada_kimg * 1000)
     return min(max(p + math.copysign(change, sums.sign / sums.steps - config.ada_target), 0.0), 1.0)
 
 
-def _tick(state: TrainingState, config: TrainingConfig, sums: _Sums, elapsed: float) -> Tick:
+def _tick(state: TrainingState, config: TrainingConfig, sums: Sums, elapsed: float) -> Tick:
     n = sums.steps
     return Tick(
         kimg=state.images_seen / 1000,

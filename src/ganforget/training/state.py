@@ -14,7 +14,8 @@ from ganforget.files import make_folder, read_json, write_bytes, write_json
 from ganforget.models.gan import GanConfig, build_gan, load_strictly, read_tensors
 from ganforget.models.stylegan2 import Discriminator, Generator
 from ganforget.randomness import stream
-from ganforget.training.config import TrainingConfig, adam
+from ganforget.training.config import TrainingConfig
+from ganforget.training.networks import adam
 
 __all__ = ["TrainingState", "load_state", "new_state", "optimizer_tensors", "restore_optimizer", "save_state"]
 
@@ -79,7 +80,9 @@ def save_state(state: TrainingState, folder: Path) -> None:
     make_folder(folder)
     tensors: dict[str, Tensor] = {}
     for prefix, network in (("G.", state.G), ("D.", state.D), ("G_ema.", state.G_ema)):
-        tensors |= {prefix + k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
+        tensors |= {
+            prefix + k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()
+        }
     tensors |= optimizer_tensors(state.G_optimizer, "G_optimizer.")
     tensors |= optimizer_tensors(state.D_optimizer, "D_optimizer.")
     counters = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)

@@ -1,0 +1,210 @@
+"""The original and the unlearned GAN measured on the same images, latents and labels, and pictures of both."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganforget.api.preparation import Prepared
+from ganforget.api.task import UnlearningTask
+from ganforget.data import one_hot
+from ganforget.evaluation.evaluate import evaluate
+from ganforget.evaluation.measures import substitution
+from ganforget.evaluation.reference import Reference, measure_reference
+from ganforget.evaluation.samples import quantise
+from ganforget.evaluation.stop_rule import AUC_DESTINATION, RECALL_DESTINATION, SUBSTITUTION_DESTINATION
+from ganforget.files import make_folder, write_image_grid
+from ganforget.inversion.invert import InversionConfig, invert
+from ganforget.models.gan import Gan
+from ganforget.models.latents import latent_statistics
+from ganforget.models.scoring import Companions, scores
+from ganforget.progress import Progress
+from ganforget.randomness import permutation, sample_latents
+from ganforget.unlearning.cascade import Check
+
+__all__ = ["Measured", "measure_before_and_after"]
+
+_SHOWN_IMAGES = 16
+_SHOWN_SAMPLES = 10
+_RECONSTRUCTED = 64
+
+Measures = dict[str, float | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What results.json, scores.json and the pictures hold."""
+
+    before: Measures
+    after: Measures
+    sham: Measures | None
+    reached: bool
+    extractor: str | None
+    fd_name: str | None
+    scores: dict[str, dict[str, list[float]]]
+    strips: dict[str, np.ndarray]
+    """Images by file name, uint8 [n, C, H, W]."""
+    columns: dict[str, int]
+    images: dict[str, int]
+    warnings: tuple[str, ...] = field(default=())
+
+    def write_images(self, folder: Path) -> None:
+        """Write every picture as PNG."""
+        make_folder(folder)
+        for name, strip in self.strips.items():
+            write_image_grid(folder / f"{name}.png", strip, self.columns[name])
+
+
+def measure_before_and_after(
+    task: UnlearningTask,
+    prepared: Prepared,
+    unlearned: Gan,
+    sham: Gan | None,
+    check: Check,
+    device: torch.device,
+    progress: Progress,
+) -> Measured:
+    """Measure the original, the unlearned and, where there is one, the sham GAN."""
+    progress.stage("Measuring before and after")
+    original, reference = task.original, None
+    if task.splits is not None and task.forget.verified:
+        reference = measure_reference(
+            task.splits,
+            task.forget,
+            seen=task.seen,
+            companions=task.companions,
+            device=device,
+        )
+    before, scores_before = _measure(task, prepared, reference, original)
+    after, scores_after = _measure(task, prepared, reference, unlearned)
+    sham_measures = None if sham is None else _measure(task, prepared, reference, sham)[0]
+    if task.options.reconstruct and task.splits is not None:
+        progress.stage("Fresh inversions for rec_u and rec_t")
+        before |= _reconstruct(task, original)
+        after |= _reconstruct(task, unlearned)
+    if after.get("auc_lu") is None:
+        after["auc_lu_estimate"] = check.values.get("auc_lu")
+    reached = _reached(task, prepared, after, check)
+    warnings = _leak(after)
+    if check.reached and not reached:
+        warnings.append("The running estimate said that the destination was reached, the measures say that it was not.")
+    strips, columns, images = _pictures(prepared, original, unlearned)
+    return Measured(
+        before,
+        after,
+        sham_measures,
+        reached,
+        None if reference is None else reference.extractor.name,
+        None if reference is None else reference.extractor.title,
+        {"before": scores_before, "after": scores_after},
+        strips,
+        columns,
+        images,
+        tuple(warnings),
+    )
+
+
+def _measure(
+    task: UnlearningTask, prepared: Prepared, reference: Reference | None, gan: Gan
+) -> tuple[Measures, dict[str, list[float]]]:
+    """Return the measures of one GAN; without data only what forget images and samples can tell."""
+    cascade = prepared.cascade
+    with torch.no_grad():
+        ws = cascade.latents.ws[: cascade.latents.inverted]
+        now, then = (G.synthesis(ws, noise_mode="const") for G in (gan.G, task.original.G))
+    measures: Measures = {"substitution": substitution(now, then, prepared.substitutes)}
+    if reference is None:
+        found = scores(gan.D, cascade.forget.images, cascade.forget.c, Companions(cascade.anchors.images[:8]))
+        names = ("auc_lu", "auc_lu_seen", "auc_ut", "fd_l", "fd_floor", "acc", "fd_u", "class_recall")
+        return measures | dict.fromkeys(names), {"forget": _listed(found)}
+    assert task.splits is not None
+    companions = Companions(task.splits.train.tensor(task.companions))
+    evaluation = evaluate(gan.G, lambda x, c: scores(gan.D, x, c, companions), reference)
+    return evaluation.measures | measures, {k: _rounded(v) for k, v in evaluation.scores.items() if v}
+
+
+def _listed(values: Tensor) -> list[float]:
+    return _rounded(values.tolist())
+
+
+def _rounded(values: list[float]) -> list[float]:
+    return [round(float(v), 4) for v in values]
+
+
+def _reconstruct(task: UnlearningTask, gan: Gan) -> Measures:
+    """Return rec_u and rec_t: the error of fresh inversions of forget and of holdout images."""
+    assert task.splits is not None
+    config = InversionConfig(latent=task.options.latent, seed=task.options.seed + 1)
+    statistics = latent_statistics(gan.G, seed=task.options.seed + 1)
+    holdout = task.splits.holdout
+    if task.forget.classes and holdout.labels is not None:  # a class is compared with its own
+        holdout = holdout.subset(np.flatnonzero(np.isin(holdout.labels, task.forget.classes)))
+    found: Measures = {}
+    for key, images in (("rec_u", task.forget_images), ("rec_t", holdout)):
+        rows = permutation(task.options.seed, "reconstruct", len(images))[:_RECONSTRUCTED]
+        labels = images.labels[rows] if gan.G.c_dim and images.labels is not None else None
+        inversion = invert(gan.G, images.tensor(rows), labels, statistics, config)
+        found[key] = float(inversion.errors.mean())
+    return found
+
+
+def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: Check) -> bool:
+    """Say whether the measures are at the destination; an estimate serves where there are no data to measure."""
+    ours = prepared.cascade.config.destination == "default"
+    auc, fd_u, recall, share = (after.get(key) for key in ("auc_lu", "fd_u", "class_recall", "substitution"))
+    if after.get("auc_lu") is None:
+        return check.reached
+    assert auc is not None
+    assert share is not None
+    replaced = share <= SUBSTITUTION_DESTINATION or not ours
+    if task.forget.task == "item":
+        return auc > AUC_DESTINATION and replaced
+    assert fd_u is not None
+    assert prepared.class_destination is not None
+    reached = fd_u > prepared.class_destination and replaced
+    if ours:
+        reached = reached and auc > AUC_DESTINATION
+        if task.substitute == "other-class" and recall is not None:
+            reached = reached and recall <= RECALL_DESTINATION
+    return reached
+
+
+def _leak(after: Measures) -> list[str]:
+    auc = after.get("auc_ut")
+    if auc is None or auc > 0.4:
+        return []
+    return [
+        f"auc_ut is {auc:.2f}: whoever flips the sign of D's scores tells the forgotten images from images never seen "
+        f"with {1 - auc:.2f}. A GAN retrained without them gives about 0.5. Do not publish this discriminator."
+    ]
+
+
+@torch.no_grad()
+def _pictures(
+    prepared: Prepared, original: Gan, unlearned: Gan
+) -> tuple[dict[str, np.ndarray], dict[str, int], dict[str, int]]:
+    """Return strips of forgotten images, inversions, substitutes and what the latents give now, and sample sheets."""
+    cascade = prepared.cascade
+    count = min(_SHOWN_IMAGES, cascade.latents.inverted)
+    ws = cascade.latents.ws[:count]
+    tensors = {
+        "forgotten": cascade.forget.images[torch.from_numpy(prepared.inverted[:count])],
+        "inversion": original.G.synthesis(ws, noise_mode="const"),
+        "substitute": prepared.substitutes[:count],
+        "now": unlearned.G.synthesis(ws, noise_mode="const"),
+    }
+    columns = dict.fromkeys(tensors, count)
+    rows = original.G.c_dim or 6
+    z = sample_latents(0, "pictures", range(rows * _SHOWN_SAMPLES), original.G.z_dim).to(ws.device)
+    labels = np.repeat(np.arange(rows), _SHOWN_SAMPLES)
+    c = one_hot(labels, rows).to(ws.device) if original.G.c_dim else None
+    for name, gan in (("samples_before", original), ("samples_after", unlearned)):
+        tensors[name] = gan.G(z, c, noise_mode="const")
+        columns[name] = _SHOWN_SAMPLES
+    strips = {name: quantise(images.cpu()).numpy() for name, images in tensors.items()}
+    facts = {"tile": original.G.img_resolution, "count": count}
+    facts |= {"sample_columns": _SHOWN_SAMPLES, "sample_rows": rows, "conditional": int(original.G.c_dim > 0)}
+    return strips, columns, facts

@@ -1,0 +1,186 @@
+"""From a checked task to a cascade that can run: inversion, substitutes, anchors, fake label, stop rule."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganforget.api.task import UnlearningTask
+from ganforget.data import cache_folder
+from ganforget.errors import InputError
+from ganforget.evaluation.class_stop import class_stop_check, generated_destination, recorded_destination
+from ganforget.evaluation.features import load_extractor
+from ganforget.evaluation.reference import find_classifier
+from ganforget.evaluation.stop_rule import DiscriminatorCheck, GeneratorCheck, StopRuleForClass, StopRuleForItems
+from ganforget.interruption import StopRequest
+from ganforget.inversion.cache import inversion_key, read_inversion, write_inversion
+from ganforget.inversion.invert import Inversion, InversionConfig, invert
+from ganforget.models.latents import LatentStatistics, latent_statistics
+from ganforget.models.scoring import Companions, companion_count, scores
+from ganforget.progress import Progress
+from ganforget.randomness import permutation
+from ganforget.unlearning.cascade import Cascade, StopRule
+from ganforget.unlearning.config import CascadeConfig
+from ganforget.unlearning.fake_label import auto_fake_label, fake_label_warning
+from ganforget.unlearning.losses import Perceptual
+from ganforget.unlearning.material import anchor_pool, fix_images, forget_latents, substitute_latents
+from ganforget.unlearning.presets import cascade_config
+
+__all__ = ["Prepared", "invert_forget_images", "prepare"]
+
+_PROBES = 64
+_CLASS_INVERSIONS = 64
+_MAPPED_LATENTS = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A cascade ready to run, and what the result file says about it."""
+
+    cascade: Cascade
+    stop_rule: StopRule
+    inversion: Inversion
+    inverted: np.ndarray
+    """Which of the forget images were inverted."""
+    substitutes: Tensor
+    """Final substitutes of the inverted images, [n, C, H, W]."""
+    original_scores: Tensor
+    fake_label_rule: str
+    destination_rule: str
+    class_destination: float | None
+    warnings: tuple[str, ...]
+
+
+def invert_forget_images(
+    task: UnlearningTask, statistics: LatentStatistics, progress: Progress, stop: StopRequest
+) -> tuple[Inversion, np.ndarray]:
+    """Invert the forget images, or take their latents from the cache; return them and which images they are."""
+    options, images = task.options, task.forget_images
+    most = options.invert or len(images)
+    if options.invert is None and task.forget.task == "class" and options.preset == "default":
+        most = _CLASS_INVERSIONS
+    chosen = np.sort(permutation(options.seed, "invert", len(images))[:most])
+    G = task.original.G
+    labels = images.labels[chosen] if G.c_dim and images.labels is not None else None
+    config = InversionConfig(latent=options.latent, seed=options.seed)
+    pixels = images.tensor(chosen)
+    folder, key = cache_folder("inversions"), ""
+    if options.cache:
+        key = inversion_key(G, pixels, labels, config)
+        found = read_inversion(folder, key)
+        if found is not None:
+            progress.note(f"Latents of {len(chosen)} images come from the cache ({found.seconds:.1f} s are counted).")
+            device = next(G.parameters()).device
+            return Inversion(found.ws.to(device), found.errors.to(device), found.seconds, found.work), chosen
+    progress.stage("Inverting the images to forget")
+    inversion = invert(G, pixels, labels, statistics, config, stop=stop, on_step=progress.step)
+    if options.cache:
+        write_inversion(folder, key, inversion)
+    return inversion, chosen
+
+
+def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop: StopRequest) -> Prepared:
+    """Build the cascade of ``task``. In zero-shot nothing here looks at a retain or holdout image."""
+    options, original = task.options, task.original.to(device)
+    config = cascade_config(options, task.forget.task, task.substitute)
+    statistics = latent_statistics(original.G, seed=options.seed)
+    inversion, inverted = invert_forget_images(task, statistics, progress, stop)
+    progress.stage("Preparing the cascade")
+    work = inversion.work
+    images, labels = task.forget_images, task.forget_images.labels if original.G.c_dim else None
+    forget = fix_images(original.D, images.tensor().to(device), _to(images.one_hot(), device, original.D.c_dim), work)
+    retain = None
+    if len(task.seen):
+        assert task.splits is not None
+        c = _to(task.splits.train.one_hot(task.seen), device, original.D.c_dim)
+        retain = fix_images(original.D, task.splits.train.tensor(task.seen).to(device), c, work)
+    others = np.array([y for y in range(original.G.c_dim) if y not in task.forget.classes])
+    pool = anchor_pool(original, others, config.pool, seed=options.seed, work=work)
+    latents = forget_latents(
+        original.G,
+        inversion.ws,
+        None if labels is None else labels[inverted],
+        statistics,
+        classes=task.forget.classes,
+        mapped=_MAPPED_LATENTS,
+        seed=options.seed,
+    )
+    group = companion_count(original.D)
+    probes = anchor_pool(original, others, _PROBES + group, seed=options.seed + 1_000_003, work=work)
+    companions = Companions(probes.images[_PROBES:])
+    forget_scores = scores(original.D, forget.images, forget.c, companions)
+    automatic = options.fake_label == "auto" and options.preset == "default"
+    fake_label = auto_fake_label(forget_scores) if automatic else _given_fake_label(options.fake_label)
+    warning = fake_label_warning(fake_label, forget_scores)
+    cascade = Cascade(
+        original, config, fake_label, forget, latents, pool, retain, statistics.std, _perceptual(task, device), work=work
+    )
+    with torch.no_grad():
+        final = substitute_latents(latents, torch.arange(latents.inverted, device=device), config.substitute, 0.0)
+        substitutes = original.G.synthesis(final, noise_mode="const")
+        distance = float((original.G.synthesis(inversion.ws, noise_mode="const") - substitutes).square().mean())
+    c = None if probes.c is None else probes.c[:_PROBES]
+    probe_scores = scores(original.D, probes.images[:_PROBES], c, companions)
+    checks = (
+        DiscriminatorCheck(companions, forget_scores, probes.images[:_PROBES], c, probe_scores),
+        GeneratorCheck(substitutes, distance),
+    )
+    destination = None
+    if task.forget.task == "class":
+        rule, text, destination = _class_rule(task, cascade, checks, device)
+    else:
+        rule = StopRuleForItems(cascade, *checks)
+        text = "auc_lu > 0.8" + (" and substitution ≤ 0.25" if config.destination == "default" else "")
+    return Prepared(
+        cascade,
+        rule,
+        inversion,
+        inverted,
+        substitutes,
+        forget_scores,
+        "auto: mean of D_0's scores of the forget images less two standard deviations" if automatic else "given",
+        text,
+        destination,
+        () if warning is None else (warning,),
+    )
+
+
+def _to(c: Tensor | None, device: torch.device, c_dim: int) -> Tensor | None:
+    return c.to(device) if c is not None and c_dim else None
+
+
+def _given_fake_label(text: str) -> float:
+    return 0.1 if text == "auto" else float(text)  # the paper's value is the paper preset's default
+
+
+def _perceptual(task: UnlearningTask, device: torch.device) -> Perceptual | None:
+    """Return the network of λ2's term: the data set's classifier."""
+    if not task.options.lambda2:
+        return None
+    classifier = None if task.splits is None else find_classifier(task.splits)
+    if classifier is None:
+        raise InputError("--lambda2 needs a perceptual network, and there is no classifier for these data; use --lambda2 0.")
+    network = classifier.network.to(device).requires_grad_(False)
+    return lambda images: [network.features(images)]
+
+
+def _class_rule(
+    task: UnlearningTask, cascade: Cascade, checks: tuple[DiscriminatorCheck, GeneratorCheck], device: torch.device
+) -> tuple[StopRule, str, float]:
+    """Return the stop rule of a class, its words, and the destination of fd_u."""
+    classifier = None if task.splits is None else find_classifier(task.splits)
+    extractor = load_extractor("auto", classifier=classifier, device=device)
+    pixels, labels = torch.from_numpy(task.forget_images.images), task.forget_images.labels
+    assert labels is not None
+    check = class_stop_check(
+        extractor, pixels, labels, seed=task.options.seed, classifier=classifier, device=device
+    )
+    destination = recorded_destination(extractor, task.forget.classes)
+    if destination is None:
+        destination = generated_destination(task.original.G, check)
+    text = f"fd_u > {destination:.4g}"
+    recall = cascade.config.destination == "default" and task.substitute == "other-class" and classifier is not None
+    if cascade.config.destination == "default":
+        text += " and substitution ≤ 0.25" + (" and class_recall ≤ 0.05" if recall else "") + " and auc_lu > 0.8"
+    return StopRuleForClass(cascade, *checks, check, destination, recall), text, destination

@@ -1,0 +1,294 @@
+"""One unlearning run from beginning to end: a run folder with the unlearned GAN, its measures and a report."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ganforget.api.measuring import Measured, measure_before_and_after
+from ganforget.api.preparation import Prepared, prepare
+from ganforget.api.task import UnlearningTask, resolve_task
+from ganforget.devices import choose_device
+from ganforget.errors import InputError, Interrupted, OutputError
+from ganforget.files import append_json_line, read_json, write_json
+from ganforget.interruption import StopRequest, stop_on_signal
+from ganforget.models.gan import Gan, GanConfig, model_hash, save_gan
+from ganforget.options import UnlearnOptions
+from ganforget.progress import Progress, Silent
+from ganforget.report import write_report
+from ganforget.rundir import circumstances, new_run
+from ganforget.training.speed import seconds_per_kimg
+from ganforget.unlearning.cascade import Check
+from ganforget.unlearning.loop import run_cascade
+from ganforget.unlearning.state import CascadeState, load_cascade, new_cascade, save_cascade
+
+__all__ = ["UnlearningResult", "resume_unlearning", "run_unlearning"]
+
+SCHEMA_VERSION = 1
+_SECONDS_BETWEEN_SAVES = 20.0
+
+
+@dataclass(frozen=True, eq=False)
+class UnlearningResult:
+    """What a run came to."""
+
+    run: Path | None
+    """The run folder; None for a dry run."""
+    reached: bool | None
+    results: dict[str, Any]
+    """The content of results.json; for a dry run the plan."""
+
+
+def run_unlearning(options: UnlearnOptions, progress: Progress | None = None) -> UnlearningResult:
+    """Make the model of ``options`` forget, in a new run folder.
+
+    Raises InputError before anything is written, NumericalError on NaN, and Interrupted on Ctrl-C; after the last two
+    the run folder holds what ``resume_unlearning`` needs.
+    """
+    progress = progress or Silent()
+    progress.stage("Checking model, data and forget set")
+    task = resolve_task(options)
+    device = choose_device(options.device)
+    for warning in task.warnings:
+        progress.warn(warning)
+    if options.dry_run:
+        return UnlearningResult(None, None, _plan(task))
+    run = new_run(options.outdir, task.describe())
+    write_json(run / "config.json", _config(task, device))
+    task.forget.save(run / "forget_set.json")
+    with stop_on_signal() as stop:
+        return _run(task, run, device, progress, stop)
+
+
+def resume_unlearning(run: Path, progress: Progress | None = None) -> UnlearningResult:
+    """Go on with an unlearning run that was stopped; InputError where ``run`` is none, or has ended."""
+    config = read_json(run / "config.json", kind="run configuration")
+    if config.get("command") != "unlearn":
+        raise InputError(f"{run} is no unlearning run; expected a folder that ganforget unlearn made.")
+    if (run / "results.json").exists():
+        raise InputError(f"The run {run} has ended; there is nothing to resume.")
+    raw = config["options"]
+    paths = {name: None if raw[name] is None else Path(raw[name]) for name in ("data_path", "forget", "outdir")}
+    options = UnlearnOptions(**(raw | paths | {"forget_class": tuple(raw["forget_class"])}))
+    progress = progress or Silent()
+    progress.stage("Checking model, data and forget set")
+    task = resolve_task(options)
+    if model_hash(task.original) != config["model_hash"]:
+        raise InputError(f"The model {options.model} has changed since the run {run} began; start a new run.")
+    with stop_on_signal() as stop:
+        return _run(task, run, choose_device(options.device), progress, stop)
+
+
+def _plan(task: UnlearningTask) -> dict[str, Any]:
+    return {
+        "task": task.forget.task,
+        "mode": task.options.mode,
+        "substitute": task.substitute,
+        "n_forget": len(task.forget),
+        "n_retain_seen": len(task.seen),
+        "classes": list(task.forget.classes),
+        "membership": "verified" if task.forget.verified else "unverified",
+        "duplicates": task.duplicates,
+        "warnings": list(task.warnings),
+        "would_write": str(task.options.outdir / f"NNNNN-{task.describe()}"),
+    }
+
+
+def _config(task: UnlearningTask, device: torch.device) -> dict[str, Any]:
+    options = asdict(task.options)
+    for name in ("data_path", "forget", "outdir"):
+        options[name] = None if options[name] is None else str(Path(options[name]).absolute())
+    model = Path(task.options.model)
+    if model.exists():
+        options["model"] = str(model.absolute())
+    if task.options.data is not None and Path(task.options.data).exists():
+        options["data"] = str(Path(task.options.data).absolute())
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": "unlearn",
+        "model": task.options.model,
+        "model_hash": model_hash(task.original),
+        "data": None if task.splits is None else task.splits.record,
+        "options": options,
+        "seed": task.options.seed,
+        **circumstances(str(device)),
+    }
+
+
+def _run(
+    task: UnlearningTask, run: Path, device: torch.device, progress: Progress, stop: StopRequest
+) -> UnlearningResult:
+    kimg_seconds = _probe(task, device, progress)
+    prepared = prepare(task, device, progress, stop)
+    for warning in prepared.warnings:
+        progress.warn(warning)
+    state = new_cascade(task.original, prepared.cascade.config)
+    if (run / "checkpoint" / "about.json").exists():
+        state = load_cascade(state, run / "checkpoint")
+        progress.note(f"Goes on at step {state.step}.")
+    check = _cascade(prepared, state, run, progress, stop)
+    if stop.requested:
+        save_cascade(state, run / "checkpoint")
+        raise Interrupted(f"Stopped at step {state.step}; go on with: ganforget resume {run}")
+    unlearned = Gan(state.G_ema, state.D.eval().requires_grad_(False), _provenance(task, prepared, state))
+    sham = _sham(task, prepared, state, progress, stop) if task.options.sham else None
+    began = time.perf_counter()
+    measured = measure_before_and_after(task, prepared, unlearned, sham, check, device, progress)
+    results = _results(task, prepared, state, check, measured, kimg_seconds, time.perf_counter() - began)
+    _write(run, unlearned, measured, results)
+    progress.stage("Writing the report")
+    write_report(run)
+    return UnlearningResult(run, results["reached"], results)
+
+
+_kimg_seconds: dict[str, float] = {}
+
+
+def _probe(task: UnlearningTask, device: torch.device, progress: Progress) -> float | None:
+    """Return the seconds that training takes for 1,000 images; measured once a process for the same networks."""
+    if not task.options.probe:
+        return None
+    config = task.original.config
+    key = json.dumps([config.G, config.D, str(device), torch.get_num_threads()], sort_keys=True)
+    if key not in _kimg_seconds:
+        progress.stage("Timing training, the unit of cost_kimg")
+        _kimg_seconds[key] = seconds_per_kimg(GanConfig(config.G, config.D), device)
+    return _kimg_seconds[key]
+
+
+def _cascade(prepared: Prepared, state: CascadeState, run: Path, progress: Progress, stop: StopRequest) -> Check:
+    """Run the cascade with a log line at every check, and the resume state now and then."""
+    progress.stage("Unlearning")
+    config, saved = prepared.cascade.config, time.perf_counter()
+    log = run / "log.jsonl"
+
+    def on_check(state: CascadeState, losses: dict[str, float], check: Check) -> None:
+        nonlocal saved
+        seconds = state.cascade_seconds + state.check_seconds
+        append_json_line(log, {"step": state.step, "seconds": round(seconds, 3), **_rounded(losses | check.values)})
+        text = "  ".join(f"{name} {value:.3f}" for name, value in check.values.items() if name in _SHOWN)
+        progress.step(state.step, config.max_steps, text)
+        if time.perf_counter() - saved > _SECONDS_BETWEEN_SAVES:
+            save_cascade(state, run / "checkpoint")
+            saved = time.perf_counter()
+
+    return run_cascade(prepared.cascade, state, prepared.stop_rule, stop=stop, on_check=on_check)
+
+
+_SHOWN = ("auc_lu", "substitution", "fd_u", "class_recall")
+
+
+def _rounded(values: dict[str, float]) -> dict[str, float]:
+    return {name: float(f"{value:.6g}") for name, value in values.items()}
+
+
+def _sham(
+    task: UnlearningTask, prepared: Prepared, state: CascadeState, progress: Progress, stop: StopRequest
+) -> Gan:
+    """Run as many steps of the learning phase alone."""
+    progress.stage("Sham run: learning alone")
+    cascade = replace(prepared.cascade, sham=True)
+    sham = new_cascade(task.original, cascade.config)
+    never = Check({}, d_reached=False, g_reached=False)
+    run_cascade(
+        cascade,
+        sham,
+        lambda _: never,
+        stop=stop,
+        on_check=lambda s, _l, _c: progress.step(s.step, state.step),
+        steps=state.step,
+    )
+    if stop.requested:
+        raise Interrupted("Stopped during the sham run; run the same command again, or without --sham.")
+    return Gan(sham.G_ema, sham.D.eval().requires_grad_(False), task.original.config)
+
+
+def _provenance(task: UnlearningTask, prepared: Prepared, state: CascadeState) -> GanConfig:
+    config = task.original.config
+    record = {
+        "task": task.forget.task,
+        "n_forget": len(task.forget),
+        "mode": task.options.mode,
+        "substitute": task.substitute,
+        "preset": task.options.preset,
+        "steps": state.step,
+        "original": model_hash(task.original),
+    }
+    return replace(config, training={**config.training, "unlearned": record})
+
+
+def _results(
+    task: UnlearningTask,
+    prepared: Prepared,
+    state: CascadeState,
+    check: Check,
+    measured: Measured,
+    kimg_seconds: float | None,
+    evaluation_seconds: float,
+) -> dict[str, Any]:
+    options, config = task.options, prepared.cascade.config
+    seconds = {
+        "inversion": prepared.inversion.seconds,
+        "cascade": state.cascade_seconds,
+        "checks": state.check_seconds,
+    }
+    total = sum(seconds.values())
+    warnings = [*task.warnings, *prepared.warnings, *measured.warnings]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "task": task.forget.task,
+        "mode": options.mode,
+        "substitute": task.substitute,
+        "destination": config.destination,
+        "destination_rule": prepared.destination_rule,
+        "preset": options.preset,
+        "fake_label": prepared.cascade.fake_label,
+        "fake_label_rule": prepared.fake_label_rule,
+        "reached": measured.reached,
+        "reached_by_estimate": check.reached,
+        "steps": state.step,
+        "max_steps": config.max_steps,
+        "schedule_steps": config.schedule_steps,
+        "classes": list(task.forget.classes),
+        "n_forget": len(task.forget),
+        "n_inverted": len(prepared.inverted),
+        "n_retain_seen": len(task.seen),
+        "membership": "verified" if task.forget.verified else "unverified",
+        "seed": options.seed,
+        "latent": options.latent,
+        "lambda1": config.lambda1,
+        "lambda2": config.lambda2,
+        "inversion_error": float(prepared.inversion.errors.mean()),
+        "fd_u_destination": prepared.class_destination,
+        "extractor": measured.extractor,
+        "fd_name": measured.fd_name,
+        "before": measured.before,
+        "after": measured.after,
+        "sham": measured.sham,
+        "estimates": check.values,
+        "seconds": {**seconds, "total": total, "evaluation": evaluation_seconds},
+        "seconds_per_kimg": kimg_seconds,
+        "cost_kimg": None if kimg_seconds is None else total / kimg_seconds,
+        "work": asdict(prepared.cascade.work),
+        "duplicates": task.duplicates,
+        "images": measured.images,
+        "warnings": warnings,
+        "interrupted": False,
+    }
+
+
+def _write(run: Path, unlearned: Gan, measured: Measured, results: dict[str, Any]) -> None:
+    """Write the model first and results.json last: a run with results is whole."""
+    try:
+        save_gan(unlearned, run / "model")
+        measured.write_images(run / "images")
+        write_json(run / "scores.json", measured.scores)
+        write_json(run / "results.json", results)
+        for file in (run / "checkpoint").glob("*"):  # latents and moments of the original have no place in the result
+            file.unlink()
+    except OSError as error:
+        raise OutputError(f"Cannot write the results to {run} ({error.strerror}).") from error

@@ -1,0 +1,16 @@
+"""The one place that chooses a device."""
+
+import torch
+
+from ganforget.errors import InputError
+
+__all__ = ["choose_device"]
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device for auto (CUDA where there is one), cpu or cuda."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device is cuda, but PyTorch finds no CUDA device here; use cpu or auto.")
+    return torch.device(name)

@@ -1,0 +1,149 @@
+"""The class destination on any extractor, and the cheap look at `fd_u` that the cascade's stop rule takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganforget.data.dataset import ImageDataset
+from ganforget.errors import InputError
+from ganforget.evaluation.features import Extractor, feature_statistics
+from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
+from ganforget.evaluation.samples import ImageGenerator, dequantise, generate
+from ganforget.models.classifier import Classifier, TrainedClassifier, predict_labels
+from ganforget.randomness import permutation
+
+__all__ = [
+    "ClassEstimate",
+    "ClassStopCheck",
+    "class_samples",
+    "class_statistics",
+    "class_stop_check",
+    "generated_destination",
+    "nearest_class",
+    "recorded_destination",
+]
+
+
+@dataclass(frozen=True)
+class ClassEstimate:
+    """Estimates of `fd_u` and, where there is a classifier, of `class_recall`."""
+
+    fd_u: float
+    recall: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class ClassStopCheck:
+    """G → estimates of `fd_u` and `class_recall` from few samples.
+
+    Of several classes the least forgotten one counts. Few samples make a Fréchet distance a little too large:
+    256 by about 1 % of the destination on the bundled classifiers. On an extractor with more features than
+    samples, confirm by a second check of more samples.
+    """
+
+    extractor: Extractor
+    references: Mapping[int, FeatureStatistics]
+    """Statistics of the real forget images, by class."""
+
+    count: int
+    """Samples of each class at a check."""
+
+    seed: int
+    classifier: Classifier | None = None
+    device: torch.device | str = "cpu"
+
+    def __call__(self, G: ImageGenerator) -> float:
+        """Return the estimate of `fd_u` alone."""
+        return self.estimate(G).fd_u
+
+    def estimate(self, G: ImageGenerator) -> ClassEstimate:
+        """Return both estimates from the same samples of G(·, y), for each forgotten y."""
+        distances, recalls = [], []
+        for label, real in self.references.items():
+            samples = class_samples(
+                G, label, count=self.count, seed=self.seed, name="evaluation/stop", device=self.device
+            )
+            distances.append(frechet_distance(feature_statistics(self.extractor, samples), real))
+            if self.classifier is not None:
+                read = predict_labels(self.classifier, dequantise(samples))
+                recalls.append(float((read == label).double().mean()))
+        return ClassEstimate(min(distances), max(recalls, default=None))
+
+
+def class_stop_check(
+    extractor: Extractor,
+    images: Tensor,
+    labels: np.ndarray,
+    *,
+    seed: int,
+    count: int = 256,
+    classifier: TrainedClassifier | None = None,
+    device: torch.device | str = "cpu",
+) -> ClassStopCheck:
+    """Return the stop check for forget images, uint8 [N, C, H, W], with int labels [N]; all of them count.
+
+    Only forget images are needed, so it serves zero-shot. Its latents are not those of the evaluation.
+    """
+    chosen = {int(y): images[torch.from_numpy(np.flatnonzero(labels == y))] for y in np.unique(labels)}
+    references = {y: feature_statistics(extractor, part) for y, part in chosen.items()}
+    network = None if classifier is None else classifier.network
+    return ClassStopCheck(extractor, references, count, seed, network, device)
+
+
+def class_samples(
+    G: ImageGenerator, label: int, *, count: int, seed: int, name: str, device: torch.device | str = "cpu"
+) -> Tensor:
+    """Return ``count`` samples of G(·, label), uint8, of latents from the stream (seed, name/label)."""
+    labels = np.full(count, label, dtype=np.int64)
+    return generate(G, labels, count=count, seed=seed, name=f"{name}/{label}", device=device)
+
+
+def class_statistics(
+    extractor: Extractor, dataset: ImageDataset, *, most: int = 5000, seed: int = 0
+) -> dict[int, FeatureStatistics]:
+    """Return the statistics of each class of at least two images, from a seeded ``most`` of its images."""
+    if dataset.labels is None:
+        raise InputError("The data set has no labels; there are no classes to compare.")
+    found = {}
+    for label in range(dataset.num_classes):
+        members = np.flatnonzero(dataset.labels == label)
+        members = np.sort(members[permutation(seed, f"evaluation/class/{label}", len(members))[:most]])
+        if len(members) >= 2:
+            found[label] = feature_statistics(extractor, torch.from_numpy(dataset.images[members]))
+    return found
+
+
+def nearest_class(statistics: Mapping[int, FeatureStatistics], label: int) -> tuple[float, int]:
+    """Return (distance, class) of the class nearest to ``label``: the distance is the class destination.
+
+    A generator whose samples of y_0 are further from real y_0 than another class is does not make y_0 any
+    more.
+    """
+    others = {y: s for y, s in statistics.items() if y != label}
+    if label not in statistics or not others:
+        raise InputError(f"Class {label} and another one need at least 2 images each; there are {sorted(statistics)}.")
+    return min((frechet_distance(statistics[label], s), y) for y, s in others.items())
+
+
+def recorded_destination(extractor: Extractor, classes: Sequence[int]) -> float | None:
+    """Return the destination recorded with the extractor, of several classes the largest, or None."""
+    if not classes or any(label not in extractor.destinations for label in classes):
+        return None
+    return max(extractor.destinations[label] for label in classes)
+
+
+def generated_destination(G_0: ImageGenerator, check: ClassStopCheck) -> float:
+    """Return the destination without a retain image: from real y_0 to the nearest class that G_0 makes.
+
+    For zero-shot on an extractor without a recorded destination. Of several classes the largest counts.
+    """
+    made = {}
+    for label in range(G_0.c_dim):
+        samples = class_samples(
+            G_0, label, count=check.count, seed=check.seed, name="evaluation/destination", device=check.device
+        )
+        made[label] = feature_statistics(check.extractor, samples)
+    return max(nearest_class(made | {label: real}, label)[0] for label, real in check.references.items())

@@ -1,0 +1,162 @@
+"""The measures of one GAN against the real images of a `Reference`."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from ganforget.data.dataset import one_hot
+from ganforget.errors import InputError
+from ganforget.evaluation.class_stop import class_samples
+from ganforget.evaluation.features import feature_statistics
+from ganforget.evaluation.frechet import frechet_distance
+from ganforget.evaluation.measures import auc_lu, auc_ut, class_accuracy, class_diversity
+from ganforget.evaluation.reference import Reference
+from ganforget.evaluation.samples import ImageGenerator, dequantise, generate
+from ganforget.models.classifier import predict_labels
+from ganforget.randomness import sample_labels
+
+__all__ = ["Evaluation", "Score", "evaluate", "measure_generator", "measure_scores", "spread"]
+
+Score = Callable[[Tensor, Tensor | None], Tensor]
+"""D's raw logits [N] for float images [N, C, H, W] in [−1, 1] and one-hot labels [N, c_dim] or None."""
+
+Measures = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The measures by the names of the result file, and the raw scores of each group for the histograms."""
+
+    measures: Measures
+    scores: dict[str, list[float]]
+    """By group: retain (never seen by the cascade), retain_seen, forget, holdout, generated."""
+
+
+def evaluate(G: ImageGenerator, score: Score, reference: Reference) -> Evaluation:
+    """Measure one GAN: its generator ``G`` and the scores of its discriminator.
+
+    `auc_lu_seen` is None for zero-shot, `acc` without a classifier or labels. For a class there are `fd_u`,
+    `class_recall` and `class_diversity` besides; of several classes the least forgotten one counts in each.
+    """
+    generator, samples, labels = _measure_samples(G, reference, generation=0)
+    measures, scores = measure_scores(score, reference, conditional=G.c_dim > 0)
+    most = min(len(samples), reference.protocol.score_count)
+    c = None if labels is None else one_hot(labels[:most], G.c_dim)
+    scores["generated"] = _listed(score(dequantise(samples[:most]), c))
+    return Evaluation(measures | generator, scores)
+
+
+def measure_generator(G: ImageGenerator, reference: Reference, *, generation: int = 0) -> Measures:
+    """Return what depends on G alone: `fd_l`, `acc` and their real counterparts; `fd_u` and more for a class.
+
+    Each ``generation`` draws other latents and labels; `evaluate` uses 0.
+    """
+    return _measure_samples(G, reference, generation)[0]
+
+
+def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> tuple[Measures, dict[str, list[float]]]:
+    """Return what depends on D alone (`auc_lu`, `auc_lu_seen`, `auc_ut`), and the real groups' scores."""
+    train, holdout, groups = reference.splits.train, reference.splits.holdout, reference.groups
+    chosen = {
+        "retain": (train, groups.retain),
+        "retain_seen": (train, groups.retain_seen),
+        "forget": (train, groups.forget),
+        "holdout": (holdout, groups.holdout),
+    }
+    scores = {}
+    for name, (dataset, positions) in chosen.items():
+        c = dataset.one_hot(positions) if conditional else None
+        scores[name] = _listed(score(dataset.tensor(positions), c)) if len(positions) else []
+    arrays = {name: np.asarray(values) for name, values in scores.items()}
+    forget = arrays["forget"]
+    measures: Measures = {
+        "auc_lu": auc_lu(arrays["retain"], forget) if scores["retain"] else None,
+        "auc_lu_seen": auc_lu(arrays["retain_seen"], forget) if scores["retain_seen"] else None,
+        "auc_ut": auc_ut(forget, arrays["holdout"]) if scores["holdout"] else None,
+    }
+    return measures, scores
+
+
+def spread(
+    G: ImageGenerator, reference: Reference, generations: Sequence[int] = (0, 1, 2)
+) -> dict[str, dict[str, float]]:
+    """Return {measure: {mean, min, max, std}} of G's measures over draws of latents and labels."""
+    if not generations:
+        raise InputError("No generation was given; expected at least one, three for a spread.")
+    draws = [measure_generator(G, reference, generation=generation) for generation in generations]
+    found = {}
+    for key in draws[0]:
+        values = np.array([draw[key] for draw in draws if draw[key] is not None], dtype=np.float64)
+        if len(values):
+            std = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+            found[key] = {
+                "mean": float(values.mean()),
+                "min": float(values.min()),
+                "max": float(values.max()),
+                "std": std,
+            }
+    return found
+
+
+def _measure_samples(
+    G: ImageGenerator, reference: Reference, generation: int
+) -> tuple[Measures, Tensor, np.ndarray | None]:
+    protocol, count = reference.protocol, len(reference.groups.distance)
+    labels = _labels(G, reference, count, generation)
+    name = f"evaluation/z/{generation}"
+    samples = generate(G, labels, count=count, seed=protocol.seed, name=name, device=reference.device)
+    measures: Measures = {
+        "fd_l": frechet_distance(feature_statistics(reference.extractor, samples), reference.retain_statistics),
+        "fd_floor": reference.floor,
+        "acc": _accuracy(reference, samples, labels),
+        "acc_real": reference.acc_real,
+    }
+    if reference.classes:
+        measures |= _measure_classes(G, reference, generation)
+    return measures, samples, labels
+
+
+def _measure_classes(G: ImageGenerator, reference: Reference, generation: int) -> Measures:
+    if G.c_dim == 0:
+        raise InputError("The generator takes no labels; a class cannot be measured, only single images.")
+    protocol = reference.protocol
+    distances, recalls, diversities = [], [], []
+    for label, real in reference.class_statistics.items():
+        name = f"evaluation/class/{generation}"
+        samples = class_samples(G, label, count=real.count, seed=protocol.seed, name=name, device=reference.device)
+        distances.append(frechet_distance(feature_statistics(reference.extractor, samples), real))
+        recalls.append(_accuracy(reference, samples, np.full(len(samples), label)))
+        diversities.append(class_diversity(dequantise(samples[: protocol.diversity_count])))
+    known = [share for share in recalls if share is not None]
+    return {
+        "fd_u": min(distances),
+        "class_recall": max(known, default=None),
+        "class_diversity": max(diversities),
+    }
+
+
+def _labels(G: ImageGenerator, reference: Reference, count: int, generation: int) -> np.ndarray | None:
+    """Labels drawn as in the retain set, or None where G takes none."""
+    if G.c_dim == 0:
+        return None
+    if reference.retain_labels is None or reference.splits.train.num_classes != G.c_dim:
+        have = 0 if reference.retain_labels is None else reference.splits.train.num_classes
+        raise InputError(
+            f"The generator takes {G.c_dim} labels and the data have {have}; use the data it was trained on."
+        )
+    return sample_labels(reference.protocol.seed, f"evaluation/labels/{generation}", count, reference.retain_labels)
+
+
+def _accuracy(reference: Reference, samples: Tensor, labels: np.ndarray | None) -> float | None:
+    if reference.classifier is None or labels is None:
+        return None
+    network = reference.classifier.network
+    return class_accuracy(predict_labels(network, dequantise(samples)), labels)
+
+
+def _listed(scores: Tensor) -> list[float]:
+    if scores.ndim != 1:
+        raise InputError(f"The scores have the shape {tuple(scores.shape)}; expected [N], one for each image.")
+    return [float(s) for s in scores.detach().cpu()]

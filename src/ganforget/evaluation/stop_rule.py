@@ -1,0 +1,124 @@
+"""Running estimates of the destination, cheap enough for every few steps, from forget images and G_0's samples alone.
+
+`auc_lu` is estimated without a single retain image: forget images are a part of the training images, so before
+unlearning their scores are spread as those of retain images are. What retain images score now is taken to be what
+forget images scored under D_0, moved by D's mean drift on fresh samples of G_0. The true `auc_lu`, over retain images
+that the cascade never saw, is measured afterwards.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganforget.evaluation.auc import auc
+from ganforget.evaluation.class_stop import ClassStopCheck
+from ganforget.models.scoring import Companions, scores
+from ganforget.unlearning.cascade import Cascade, Check
+from ganforget.unlearning.state import CascadeState
+
+__all__ = [
+    "AUC_DESTINATION",
+    "RECALL_DESTINATION",
+    "SUBSTITUTION_DESTINATION",
+    "DiscriminatorCheck",
+    "GeneratorCheck",
+    "StopRuleForClass",
+    "StopRuleForItems",
+]
+
+AUC_DESTINATION = 0.8
+"""The paper's destination for items: auc_lu strictly above this."""
+
+SUBSTITUTION_DESTINATION = 0.25
+"""Our destination for the generator: substitution at most this."""
+
+RECALL_DESTINATION = 0.05
+"""Our destination for a class that wears another one's face: class_recall at most this."""
+
+
+@dataclass(frozen=True)
+class DiscriminatorCheck:
+    """Estimates `auc_lu` from D's scores of the forget images and of probes, samples of G_0 never trained on."""
+
+    companions: Companions
+    forget_scores: Tensor
+    """D_0's scores of the forget images."""
+    probes: Tensor
+    probe_c: Tensor | None
+    probe_scores: Tensor
+    """D_0's scores of the probes."""
+
+    def estimate(self, cascade: Cascade, state: CascadeState) -> dict[str, float]:
+        """Return the estimate of `auc_lu`, the mean score of the forget images, and D's drift on the probes."""
+        forget = cascade.forget
+        now = scores(state.D, forget.images, forget.c, self.companions)
+        drift = float((scores(state.D, self.probes, self.probe_c, self.companions) - self.probe_scores).mean())
+        cascade.work.d_forward += len(forget) + len(self.probes)
+        estimate = auc(self.forget_scores + drift, now)
+        return {"auc_lu": estimate, "score_forget": float(now.mean()), "score_drift": drift}
+
+
+@dataclass(frozen=True)
+class GeneratorCheck:
+    """Measures `substitution` over the inverted latents."""
+
+    targets: Tensor
+    """Substitutes at the end of the schedule, [n, C, H, W]."""
+    original_distance: float
+    """MSE(G_0(w_0), S)."""
+
+    @torch.no_grad()
+    def measure(self, cascade: Cascade, state: CascadeState) -> float:
+        """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S)."""
+        ws = cascade.latents.ws[: len(self.targets)]
+        images = torch.cat([state.G_ema.synthesis(part, noise_mode="const") for part in ws.split(256)])
+        cascade.work.g_forward += len(ws)
+        return float((images - self.targets).square().mean()) / max(self.original_distance, 1e-12)
+
+
+@dataclass(frozen=True)
+class StopRuleForItems:
+    """auc_lu > 0.8 for D, and for our destination substitution ≤ 0.25 for G, each with the configured margin."""
+
+    cascade: Cascade
+    discriminator: DiscriminatorCheck
+    generator: GeneratorCheck
+
+    def __call__(self, state: CascadeState) -> Check:
+        config = self.cascade.config
+        values = self.discriminator.estimate(self.cascade, state)
+        values["substitution"] = self.generator.measure(self.cascade, state)
+        d_reached = values["auc_lu"] > AUC_DESTINATION + config.margin
+        g_reached = values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
+        return Check(values, d_reached, g_reached or config.destination == "paper")
+
+
+@dataclass(frozen=True)
+class StopRuleForClass:
+    """fd_u beyond its destination (the paper's); ours adds substitution, class_recall where asked for, and auc_lu."""
+
+    cascade: Cascade
+    discriminator: DiscriminatorCheck
+    generator: GeneratorCheck
+    classes: ClassStopCheck
+    destination: float
+    """Where fd_u has arrived."""
+    recall: bool
+    """Whether class_recall is a part of the destination."""
+
+    def __call__(self, state: CascadeState) -> Check:
+        config = self.cascade.config
+        found = self.classes.estimate(state.G_ema)
+        self.cascade.work.g_forward += self.classes.count * len(self.classes.references)
+        values = self.discriminator.estimate(self.cascade, state)
+        values |= {"fd_u": found.fd_u, "substitution": self.generator.measure(self.cascade, state)}
+        g_reached = found.fd_u > self.destination * (1 + config.margin)
+        if found.recall is not None:
+            values["class_recall"] = found.recall
+        if config.destination == "paper":
+            return Check(values, g_reached, g_reached)
+        g_reached = g_reached and values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
+        if self.recall and found.recall is not None:
+            g_reached = g_reached and found.recall <= RECALL_DESTINATION - config.margin
+        return Check(values, values["auc_lu"] > AUC_DESTINATION + config.margin, g_reached)

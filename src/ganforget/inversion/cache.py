@@ -1,0 +1,56 @@
+"""Inverted latents kept by content: the same generator, images and options are inverted once.
+
+The recorded seconds of the first time are counted on every later use. The cache holds latents from which the original
+generator makes the forgotten images: delete the folder (or pass ``--no-cache``) where that must not stay.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ganforget.files import make_folder, write_bytes
+from ganforget.inversion.invert import Inversion, InversionConfig
+from ganforget.models.stylegan2 import Generator
+from ganforget.work import Work
+
+__all__ = ["inversion_key", "read_inversion", "write_inversion"]
+
+
+def inversion_key(G: Generator, images: Tensor, labels: np.ndarray | None, config: InversionConfig) -> str:
+    """Return the sha256 of everything that an inversion depends on."""
+    digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode())
+    for name, value in sorted(G.state_dict().items()):
+        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    digest.update(images.detach().cpu().contiguous().numpy().tobytes())
+    if labels is not None:
+        digest.update(np.ascontiguousarray(labels, dtype="<i8").tobytes())
+    return digest.hexdigest()
+
+
+def read_inversion(folder: Path, key: str) -> Inversion | None:
+    """Return the inversion kept under ``key``, or None; a damaged file counts as none."""
+    try:
+        tensors = safetensors.torch.load_file(folder / f"{key}.safetensors")
+        work = Work(*(int(v) for v in tensors["work"].tolist()))
+        return Inversion(tensors["ws"], tensors["errors"], float(tensors["seconds"]), work)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return None
+
+
+def write_inversion(folder: Path, key: str, inversion: Inversion) -> None:
+    """Keep ``inversion`` under ``key``."""
+    make_folder(folder)
+    tensors = {
+        "ws": inversion.ws.detach().cpu().contiguous(),
+        "errors": inversion.errors.detach().cpu().contiguous(),
+        "seconds": torch.tensor(inversion.seconds, dtype=torch.float64),
+        "work": torch.tensor(list(asdict(inversion.work).values()), dtype=torch.int64),
+    }
+    write_bytes(folder / f"{key}.safetensors", safetensors.torch.save(tensors))

@@ -1,0 +1,168 @@
+"""Inversion by optimisation: the latents w_0 from which a frozen generator makes given images, all at once."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganforget.errors import Interrupted, NumericalError
+from ganforget.interruption import StopRequest
+from ganforget.models.latents import LatentStatistics, map_latents
+from ganforget.models.stylegan2 import Generator
+from ganforget.randomness import sample_latents
+from ganforget.work import Work
+
+__all__ = ["Inversion", "InversionConfig", "invert", "reconstruction_error"]
+
+
+@dataclass(frozen=True)
+class InversionConfig:
+    """How images are inverted."""
+
+    latent: Literal["w", "w+"] = "w"
+    """One w for all layers, or one for each layer (w+)."""
+
+    steps: int = 80
+    """Optimisation steps."""
+
+    learning_rate: float = 0.2
+    """Rate of Adam at its height, in units of the spread of W."""
+
+    start: Literal["best", "mean"] = "best"
+    """Start from the best of many samples, or from the class mean."""
+
+    start_samples: int = 128
+    """Samples for each class to choose the start from."""
+
+    batch_size: int = 128
+    """Images optimised side by side."""
+
+    seed: int = 0
+    """Seed of the samples."""
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """Latents ``ws`` [N, num_ws, w_dim], the mean squared error of each image [N], and what it took."""
+
+    ws: Tensor
+    errors: Tensor
+    seconds: float
+    work: Work
+
+
+def reconstruction_error(images: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean squared error of each image [N], range [−1, 1] inside."""
+    return (images - targets).square().mean(dim=[1, 2, 3])
+
+
+def invert(
+    G: Generator,
+    images: Tensor,
+    labels: np.ndarray | None,
+    statistics: LatentStatistics,
+    config: InversionConfig,
+    *,
+    stop: StopRequest | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Inversion:
+    """Find ``ws`` with G(ws) ≈ images [N, C, H, W] in [−1, 1], noise mode 'const'.
+
+    ``on_step(done, total)`` reports progress in image-steps. Raises NumericalError on NaN and Interrupted on a stop.
+    """
+    began, work = time.perf_counter(), Work()
+    parts, errors = [], []
+    total = len(images) * config.steps
+    starts = _start(G, images, labels, statistics, config, work)
+    for first in range(0, len(images), config.batch_size):
+        chosen = slice(first, first + config.batch_size)
+
+        def report(step: int, first: int = first, count: int = len(images[chosen])) -> None:
+            if stop is not None and stop.requested:
+                raise Interrupted(
+                    "Stopped during inversion; nothing was changed. Run the same command again."
+                )
+            if on_step is not None:
+                on_step(first * config.steps + step * count, total)
+
+        ws, error = _descend(G, images[chosen], starts[chosen], statistics.std, config, work, report)
+        parts.append(ws)
+        errors.append(error)
+    ws, error = torch.cat(parts), torch.cat(errors)
+    if not torch.isfinite(error).all():
+        raise NumericalError("Inversion became NaN or infinite; lower its learning rate.")
+    return Inversion(ws, error, time.perf_counter() - began, work)
+
+
+@torch.no_grad()
+def _start(
+    G: Generator,
+    images: Tensor,
+    labels: np.ndarray | None,
+    statistics: LatentStatistics,
+    config: InversionConfig,
+    work: Work,
+) -> Tensor:
+    """Return a start for each image, [N, w_dim]."""
+    device = next(G.parameters()).device
+    which = None if labels is None else torch.as_tensor(labels)
+    starts = statistics.mean_of(which, len(images)).clone()
+    if config.start == "mean":
+        return starts
+    z = sample_latents(config.seed, "inversion_start", range(config.start_samples), G.z_dim)
+    for label in np.unique(labels) if labels is not None else [None]:
+        members = np.flatnonzero(labels == label) if label is not None else np.arange(len(images))
+        ws = map_latents(G, z, None if label is None else np.full(len(z), label))
+        samples = G.synthesis(ws, noise_mode="const").flatten(1)
+        work.g_forward += len(z)
+        distance = torch.cdist(images[members].to(device).flatten(1), samples)  # [members, samples]
+        starts[members] = ws[distance.argmin(dim=1), 0]
+    return starts
+
+
+def _descend(
+    G: Generator,
+    images: Tensor,
+    starts: Tensor,
+    std: float,
+    config: InversionConfig,
+    work: Work,
+    report: Callable[[int], None],
+) -> tuple[Tensor, Tensor]:
+    """Optimise one batch; return the best ``ws`` seen for each image and its error."""
+    device = next(G.parameters()).device
+    targets = images.to(device)
+    layers = G.num_ws if config.latent == "w+" else 1
+    origin = starts.to(device)[:, None].expand(-1, layers, -1)  # [n, layers, w_dim]
+    offset = torch.zeros_like(origin).requires_grad_(True)
+    optimizer = torch.optim.Adam([offset], betas=(0.9, 0.99))
+    best = origin.expand(-1, G.num_ws, -1).clone()
+    best_error = torch.full((len(targets),), math.inf, device=device)
+    for step in range(config.steps + 1):
+        report(min(step, config.steps))
+        ws = (origin + offset * std).expand(-1, G.num_ws, -1)
+        last = step == config.steps
+        with torch.set_grad_enabled(not last):
+            error = reconstruction_error(G.synthesis(ws, noise_mode="const"), targets)
+        work.g_forward += len(targets)
+        better = error.detach() < best_error
+        best_error = torch.where(better, error.detach(), best_error)
+        best = torch.where(better[:, None, None], ws.detach(), best)
+        if last:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = config.learning_rate * _rate(step / config.steps)
+        (offset.grad,) = torch.autograd.grad(error.sum(), offset)
+        work.g_backward += len(targets)
+        optimizer.step()
+    return best, best_error
+
+
+def _rate(progress: float) -> float:
+    """Return the share of the learning rate: a short ramp up, then a cosine down to zero."""
+    return min(progress / 0.05 + 0.2, 1.0) * (0.5 + 0.5 * math.cos(math.pi * progress))

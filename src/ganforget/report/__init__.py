@@ -1,0 +1,5 @@
+"""The report: one self-contained page made from the files of a run."""
+
+from ganforget.report.page import write_report
+
+__all__ = ["write_report"]

@@ -1,0 +1,79 @@
+"""Run folders: ``00000-description`` under an output folder, numbered as the StyleGAN tools do."""
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ganforget.errors import OutputError
+from ganforget.files import make_folder
+
+__all__ = ["circumstances", "new_run"]
+
+
+def new_run(outdir: Path, description: str) -> Path:
+    """Create and return the next numbered folder under ``outdir``; OutputError where that cannot be."""
+    make_folder(outdir)
+    numbers = [int(m.group(1)) for entry in outdir.iterdir() if (m := re.match(r"(\d{5,})-", entry.name))]
+    number = max(numbers, default=-1) + 1
+    while True:
+        run = outdir / f"{number:05d}-{re.sub(r'[^A-Za-z0-9.+_-]+', '-', description)}"
+        try:
+            run.mkdir()
+            return run
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise OutputError(f"Cannot create {run} ({error.strerror}); choose another --outdir.") from error
+
+
+def circumstances(device: str) -> dict[str, Any]:
+    """Return versions, hardware, commit and time, for a run's config.json."""
+    import numpy
+    import torch
+
+    versions = {"ganforget": _version(), "python": platform.python_version()}
+    versions |= {"torch": torch.__version__, "numpy": numpy.__version__}
+    hardware = {"cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "device": device}
+    if device.startswith("cuda"):
+        hardware["gpu"] = torch.cuda.get_device_name()
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"versions": versions, "hardware": hardware, "commit": _commit(), "started": started}
+
+
+def _version() -> str:
+    try:
+        return metadata.version("ganforget")
+    except metadata.PackageNotFoundError:
+        return "source tree"
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    """Return the commit of the source tree that this package runs from, or None for an installed one."""
+    here = Path(__file__).parent
+    try:
+        asked = ["git", "-C", str(here), "rev-parse", "--short=12", "HEAD"]
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=False)
+        tracked = subprocess.run(
+            ["git", "-C", str(here), "ls-files", "--error-unmatch", Path(__file__).name],
+            capture_output=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() if found.returncode == 0 and tracked.returncode == 0 else None

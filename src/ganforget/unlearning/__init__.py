@@ -1,0 +1,1 @@
+"""Unlearning: the losses, the cascade and its presets."""

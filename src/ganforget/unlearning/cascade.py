@@ -1,0 +1,49 @@
+"""What a cascade works with: the frozen original, the fixed material, and what a stop check says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ganforget.models.gan import Gan
+from ganforget.unlearning.config import CascadeConfig
+from ganforget.unlearning.losses import Perceptual
+from ganforget.unlearning.material import Fixed, ForgetLatents
+from ganforget.unlearning.state import CascadeState
+from ganforget.work import Work
+
+__all__ = ["Cascade", "Check", "StopRule"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a stop check found, and whether each network has reached its side of the destination."""
+
+    values: dict[str, float]
+    d_reached: bool
+    g_reached: bool
+
+    @property
+    def reached(self) -> bool:
+        return self.d_reached and self.g_reached
+
+
+StopRule = Callable[[CascadeState], Check]
+
+
+@dataclass
+class Cascade:
+    """The frozen original and the fixed material of one run."""
+
+    original: Gan
+    config: CascadeConfig
+    fake_label: float
+    forget: Fixed
+    latents: ForgetLatents
+    anchors: Fixed
+    retain: Fixed | None
+    """As many retain images as the forget set holds; None in zero-shot."""
+    sigma: float
+    """Spread of W."""
+    perceptual: Perceptual | None = None
+    sham: bool = False
+    """Leave the unlearning losses out: what learning alone does."""
+    work: Work = field(default_factory=Work)

@@ -1,0 +1,116 @@
+"""What a cascade is asked to do, and the two presets."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ganforget.errors import InputError
+from ganforget.options import Destination, Mode, Preset, SubstituteName, Task
+
+__all__ = ["CascadeConfig"]
+
+
+@dataclass(frozen=True)
+class CascadeConfig:
+    """Options of the cascade. The weights are those of the losses that each step minimises."""
+
+    task: Task
+    """item: given images; class: every image of one class or several."""
+
+    mode: Mode
+    """few-shot: as many retain images as the forget set holds; zero-shot: none."""
+
+    substitute: SubstituteName
+    """What takes the place of a forgotten image."""
+
+    preset: Preset = "default"
+    """default: ours; paper: the paper's plain algorithm."""
+
+    destination: Destination = "default"
+    """default: the paper's and the generator's; paper: the paper's alone."""
+
+    fake_label: float | Literal["auto"] = "auto"
+    """F_label, the raw logit wanted on forget images; auto places it from D_0's scores."""
+
+    lambda1: float = 1.0
+    """Weight of the pixel distance to the substitute."""
+
+    lambda2: float = 0.0
+    """Weight of the perceptual distance to the substitute."""
+
+    max_steps: int = 300
+    """Steps after which the cascade gives up."""
+
+    schedule_steps: int = 20
+    """Steps over which λ or α of the substitute falls from 1 to 0."""
+
+    batch_size: int = 64
+    """Images of each kind in a step."""
+
+    g_learning_rate: float = 2e-3
+    """Learning rate of the generator."""
+
+    d_learning_rate: float = 1e-3
+    """Learning rate of the discriminator."""
+
+    momentum: float = 0.0
+    """First moment of Adam; StyleGAN2 trains without."""
+
+    anchor: float = 5.0
+    """Weight that holds G to G_0 on other latents."""
+
+    distillation: float = 1.0
+    """Weight that holds D to D_0 on images that are not to be forgotten."""
+
+    adversarial: float = 0.0
+    """Weight of the adversarial losses of G (eqs. 8 and 14)."""
+
+    d_adversarial: float = 0.0
+    """Weight of the adversarial losses of D (eqs. 2 and 12, or 10 and 12)."""
+
+    r1_gamma: float = 0.02
+    """Weight of R1."""
+
+    r1_interval: int = 16
+    """Steps between R1 penalties; 0 switches R1 off."""
+
+    ema_steps: float = 4.0
+    """Half-life of G's moving average, in steps."""
+
+    jitter: float = 0.0
+    """Spread of the latents around w_0 that are substituted too, in units of the spread of W."""
+
+    pool: int = 2048
+    """Samples of G_0 that anchors and distillation draw from."""
+
+    margin: float = 0.03
+    """How far beyond the destination a running estimate must be before the cascade stops."""
+
+    check_interval: int = 5
+    """Steps between stop checks."""
+
+    seed: int = 0
+    """Seed of every random number."""
+
+    def __post_init__(self) -> None:
+        if self.task == "item" and self.substitute == "other-class":
+            raise InputError(
+                "The other-class substitute is for class unlearning; use average, truncation or projection for items."
+            )
+        if self.task == "class" and self.substitute in ("truncation", "projection"):
+            raise InputError(
+                f"The {self.substitute} substitute is for items; use other-class or average for a class."
+            )
+        for name in ("max_steps", "batch_size", "check_interval", "pool"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; expected at least 1.")
+        for name in (
+            "lambda1",
+            "lambda2",
+            "schedule_steps",
+            "anchor",
+            "distillation",
+            "adversarial",
+            "jitter",
+        ):
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}; expected zero or more.")

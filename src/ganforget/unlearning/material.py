@@ -1,0 +1,115 @@
+"""What the cascade works on: forget images with their latents and substitutes, anchors from G_0, few retain images.
+
+Everything that the frozen original says about fixed images is computed once: D_0's features before its head, which
+give D_0's logits for any mixture of images at the price of the head alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganforget.data import one_hot
+from ganforget.models.gan import Gan
+from ganforget.models.latents import LatentStatistics, map_latents
+from ganforget.models.stylegan2 import Discriminator, Generator
+from ganforget.randomness import sample_labels, sample_latents
+from ganforget.options import SubstituteName
+from ganforget.substitute import average, other_class, projection, truncation
+from ganforget.work import Work
+
+__all__ = ["Fixed", "ForgetLatents", "anchor_pool", "fix_images", "forget_latents", "substitute_latents"]
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Fixed images with labels, and what the original makes of them."""
+
+    images: Tensor
+    c: Tensor | None
+    features: Tensor
+    """D_0's features before its head, [N, C, 4, 4]."""
+    rest: Tensor | None
+    """The image's rest that an architecture of 'skip' carries along."""
+    ws: Tensor | None = None
+    """The latents that made the images, where G_0 made them."""
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class ForgetLatents:
+    """The latents w_0 to be given a substitute: inverted ones first, then (for a class) mapped ones."""
+
+    ws: Tensor
+    labels: Tensor | None
+    means: Tensor
+    """w̄ of each latent's own class, or the global one, [N, w_dim]."""
+    class_means: Tensor
+    forbidden: Tensor
+    inverted: int
+    """How many come from inversion."""
+
+
+@torch.no_grad()
+def fix_images(
+    D_0: Discriminator, images: Tensor, c: Tensor | None, work: Work, ws: Tensor | None = None
+) -> Fixed:
+    """Return ``images`` [N, C, H, W] with D_0's features."""
+    parts = [D_0.trunk(part) for part in images.split(256)]
+    work.d_forward += len(images)
+    rests = [rest for _, rest in parts if rest is not None]
+    return Fixed(images, c, torch.cat([x for x, _ in parts]), torch.cat(rests) if rests else None, ws)
+
+
+@torch.no_grad()
+def anchor_pool(original: Gan, labels: np.ndarray | None, count: int, *, seed: int, work: Work) -> Fixed:
+    """Return ``count`` samples of G_0 with labels drawn from the pool ``labels`` (integers), noise mode 'const'."""
+    G_0 = original.G
+    z = sample_latents(seed, "anchors", range(count), G_0.z_dim)
+    drawn = sample_labels(seed, "anchor_labels", count, labels) if labels is not None and G_0.c_dim else None
+    ws = map_latents(G_0, z, drawn)
+    images = torch.cat([G_0.synthesis(part, noise_mode="const") for part in ws.split(256)])
+    work.g_forward += count
+    c = None if drawn is None else one_hot(drawn, G_0.c_dim).to(images.device)
+    return fix_images(original.D, images, c, work, ws)
+
+
+@torch.no_grad()
+def forget_latents(
+    G_0: Generator,
+    ws: Tensor,
+    labels: np.ndarray | None,
+    statistics: LatentStatistics,
+    *,
+    classes: tuple[int, ...],
+    mapped: int,
+    seed: int,
+) -> ForgetLatents:
+    """Collect the latents to substitute; for a class, ``mapped`` outputs of the mapping network join them."""
+    inverted = len(ws)
+    if classes and mapped:
+        drawn = np.asarray(classes)[np.arange(mapped) % len(classes)]
+        z = sample_latents(seed, "class_latents", range(mapped), G_0.z_dim)
+        ws = torch.cat([ws, map_latents(G_0, z, drawn)])
+        labels = drawn if labels is None else np.concatenate([labels, drawn])
+    which = None if labels is None or not G_0.c_dim else torch.as_tensor(labels, device=ws.device)
+    forbidden = torch.zeros(len(statistics.means), dtype=torch.bool, device=ws.device)
+    forbidden[list(classes)] = True
+    means = statistics.mean_of(which, len(ws))
+    return ForgetLatents(ws, which, means, statistics.means, forbidden, inverted)
+
+
+def substitute_latents(latents: ForgetLatents, chosen: Tensor, name: SubstituteName, lam: float) -> Tensor:
+    """Return ŵ [n, num_ws, w_dim] of the ``chosen`` latents; ``lam`` is λ of truncation, α of projection."""
+    w_0, mean = latents.ws[chosen], latents.means[chosen]
+    if name == "average":
+        return average(w_0, mean)
+    if name == "truncation":
+        return truncation(w_0, mean, lam)
+    if name == "projection":
+        return projection(w_0, mean, lam)
+    assert latents.labels is not None
+    return other_class(w_0, latents.class_means, latents.labels[chosen], latents.forbidden)

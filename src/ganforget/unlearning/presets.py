@@ -1,0 +1,37 @@
+"""The two presets, and how a user's options change them."""
+
+from dataclasses import replace
+from typing import Any
+
+from ganforget.options import SubstituteName, Task, UnlearnOptions
+from ganforget.unlearning.config import CascadeConfig
+
+__all__ = ["PAPER", "cascade_config"]
+
+PAPER: dict[str, Any] = {
+    "g_learning_rate": 2.5e-3,
+    "d_learning_rate": 2.5e-3,
+    "momentum": 0.0,
+    "schedule_steps": 50,
+    "max_steps": 1000,
+    "ema_steps": 4.0,
+    "margin": 0.0,
+}
+"""The paper's plain algorithm. The paper names neither rates nor schedule: these are those of our training."""
+
+
+def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteName) -> CascadeConfig:
+    """Return the cascade that ``options`` ask for."""
+    given: dict[str, Any] = {"max_steps": options.max_steps, "schedule_steps": options.schedule_steps}
+    config = CascadeConfig(
+        task=task,
+        mode=options.mode,
+        substitute=substitute,
+        preset=options.preset,
+        destination="paper" if options.preset == "paper" else options.destination,
+        lambda1=options.lambda1,
+        lambda2=options.lambda2,
+        seed=options.seed,
+        **(PAPER if options.preset == "paper" else {}),
+    )
+    return replace(config, **{name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,82 @@
+"""Everything that a cascade in progress needs to go on, and its files."""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from ganforget.errors import ModelFileError
+from ganforget.files import make_folder, read_json, write_bytes, write_json
+from ganforget.models.gan import Gan, load_strictly, read_tensors
+from ganforget.models.stylegan2 import Discriminator, Generator
+from ganforget.training.state import optimizer_tensors, restore_optimizer
+from ganforget.unlearning.config import CascadeConfig
+
+__all__ = ["CascadeState", "load_cascade", "new_cascade", "save_cascade"]
+
+
+@dataclass
+class CascadeState:
+    """The unlearning networks, their optimisers and counters."""
+
+    G: Generator
+    D: Discriminator
+    G_ema: Generator
+    G_optimizer: torch.optim.Adam
+    D_optimizer: torch.optim.Adam
+    step: int = 0
+    cascade_seconds: float = 0.0
+    check_seconds: float = 0.0
+
+
+def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
+    """Return a cascade at its start: G from G_ema of the original, D from its D."""
+    start = original.clone()
+    G, D = start.G.train().requires_grad_(True), start.D.train().requires_grad_(True)
+    return CascadeState(
+        G,
+        D,
+        copy.deepcopy(G).eval().requires_grad_(False),
+        torch.optim.Adam(G.parameters(), lr=config.g_learning_rate, betas=(config.momentum, 0.99), fused=True),
+        torch.optim.Adam(D.parameters(), lr=config.d_learning_rate, betas=(config.momentum, 0.99), fused=True),
+    )
+
+
+_COUNTERS = ("step", "cascade_seconds", "check_seconds")
+_NETWORKS = ("G", "D", "G_ema")
+
+
+def save_cascade(state: CascadeState, folder: Path) -> None:
+    """Write the resume state in one step."""
+    make_folder(folder)
+    tensors: dict[str, Tensor] = {}
+    for name in _NETWORKS:
+        network = getattr(state, name)
+        tensors |= {
+            f"{name}.{k}": v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()
+        }
+    tensors |= optimizer_tensors(state.G_optimizer, "G_optimizer.")
+    tensors |= optimizer_tensors(state.D_optimizer, "D_optimizer.")
+    tensors["counters"] = torch.tensor(
+        [float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64
+    )
+    write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
+    write_json(folder / "about.json", {"schema_version": 1, "kind": "unlearning"})
+
+
+def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
+    """Fill ``state`` (fresh, of the same configuration) from ``folder``."""
+    read_json(folder / "about.json", kind="resume state")
+    tensors = read_tensors(folder / "state.safetensors")
+    for name in _NETWORKS:
+        load_strictly(getattr(state, name), tensors, f"{name}.", folder)
+    restore_optimizer(state.G_optimizer, tensors, "G_optimizer.")
+    restore_optimizer(state.D_optimizer, tensors, "D_optimizer.")
+    if "counters" not in tensors:
+        raise ModelFileError(f"The resume state in {folder} has no counters; it is damaged.")
+    for name, value in zip(_COUNTERS, tensors["counters"].tolist(), strict=True):
+        setattr(state, name, int(value) if name == "step" else value)
+    return state

@@ -1,0 +1,75 @@
+"""The measures on scores, labels and images whose answer is worked by hand."""
+
+import numpy as np
+import pytest
+import torch
+
+from ganforget.errors import InputError, NumericalError
+from ganforget.evaluation.measures import (
+    auc_lu,
+    auc_ut,
+    class_accuracy,
+    class_diversity,
+    distance_ratio,
+    reconstruction_error,
+    substitution,
+)
+
+
+def constant(*values: float) -> torch.Tensor:
+    """One image of 2×2 for each value."""
+    return torch.tensor(values)[:, None, None, None].expand(-1, 1, 2, 2)
+
+
+def test_directions_of_both_aucs():
+    retain, forget, holdout = torch.tensor([3.0, 4.0]), torch.tensor([1.0, 2.0]), torch.tensor([0.0, 1.5])
+    assert auc_lu(retain, forget) == 1  # retain images score higher: forgotten
+    assert auc_ut(forget, holdout) == 0.75  # 1 > 0, 2 > 0, 2 > 1.5; not 1 > 1.5
+
+
+def test_accuracy_counts_equal_labels():
+    assert class_accuracy(torch.tensor([7, 7, 3, 1]), np.array([7, 1, 3, 2])) == 0.5
+    with pytest.raises(InputError, match=r"\(2,\) and \(3,\)"):
+        class_accuracy(torch.zeros(2), torch.zeros(3))
+    with pytest.raises(InputError):
+        class_accuracy(torch.zeros(0), torch.zeros(0))
+
+
+def test_diversity_is_the_mean_over_pairs():
+    # Distances 1, 2 and 1 of the pairs, whatever the number of pixels.
+    assert class_diversity(constant(-1.0, 0.0, 1.0)) == pytest.approx(4 / 3, rel=1e-12)
+    assert class_diversity(constant(0.3, 0.3, 0.3)) == 0
+    with pytest.raises(InputError, match="at least 2"):
+        class_diversity(constant(0.0))
+    with pytest.raises(NumericalError):
+        class_diversity(constant(0.0, float("nan")))
+
+
+def test_substitution_goes_from_one_to_zero():
+    original, target = constant(1.0, 0.0), constant(0.0, -1.0)
+    assert substitution(original, original, target) == 1
+    assert substitution(target, original, target) == 0
+    assert substitution((original + target) / 2, original, target) == pytest.approx(0.25)
+    assert substitution(constant(2.0, 1.0), original, target) == pytest.approx(4)
+
+
+def test_substitution_is_over_the_set_not_a_mean_of_ratios():
+    original, target = constant(2.0, 1.0), constant(0.0, 0.0)
+    assert substitution(constant(0.0, 1.0), original, target) == pytest.approx(1 / 5)
+
+
+def test_substitution_refuses_when_nothing_is_to_change():
+    same = constant(0.5, 0.1)
+    with pytest.raises(NumericalError, match="nothing to substitute"):
+        substitution(constant(0.0, 0.0), same, same)
+
+
+def test_reconstruction_error_and_its_shapes():
+    assert reconstruction_error(constant(1.0, 0.0), constant(0.0, 0.0)) == 0.5
+    with pytest.raises(InputError, match="expected"):
+        reconstruction_error(constant(1.0, 0.0), constant(0.0))
+
+
+def test_ratio_uses_the_floor_below_it():
+    assert distance_ratio(12.0, before=10.0, floor=2.0) == 1.2
+    assert distance_ratio(3.0, before=1.0, floor=2.0) == 1.5
