@@ -136,9 +136,7 @@ def scores() -> dict[str, dict[str, list[float]]]:
     """Return scores of four groups, the forget group fallen behind after the run."""
     rng = np.random.default_rng(2)
     centres = {"retain": (0.9, 500), "forget": (0.9, 64), "holdout": (0.5, 360), "generated": (-1.3, 500)}
-    before = {
-        key: rng.normal(centre, 0.8, count).round(4).tolist() for key, (centre, count) in centres.items()
-    }
+    before = {key: rng.normal(centre, 0.8, count).round(4).tolist() for key, (centre, count) in centres.items()}
     shift = {"retain": 0.0, "forget": -1.5, "holdout": -0.1, "generated": 0.2}
     after = {key: (np.array(values) * 0.8 + shift[key]).round(4).tolist() for key, values in before.items()}
     return {"before": before, "after": after}
@@ -150,9 +148,7 @@ def write_images(folder: Path, classes: tuple[int, ...]) -> None:
     labels = [classes[0] if classes else int(k) for k in rng.integers(0, 10, COUNT)]
     forgotten = np.stack([digit(label, rng) for label in labels])
     softer = np.stack([(0.5 * image + 0.5 * np.roll(image, 1, 1)) for image in forgotten]).astype(np.uint8)
-    replaced = np.stack(
-        [digit(1 if classes else label, np.random.default_rng(label), 0.9) for label in labels]
-    )
+    replaced = np.stack([digit(1 if classes else label, np.random.default_rng(label), 0.9) for label in labels])
     now = np.rint(0.85 * replaced + 0.15 * softer).astype(np.uint8)
     strips = {"forgotten": forgotten, "inversion": softer, "substitute": replaced, "now": now}
     for name, images in strips.items():

@@ -240,9 +240,7 @@ def test_half_precision_keeps_its_type():
     images = some_images(4, side=32).half()
     after = augment(images, AugmentConfig(), 1.0)
     assert after.dtype == torch.float16
-    torch.testing.assert_close(
-        after.float(), augment(images.float(), AugmentConfig(), 1.0), rtol=0, atol=0.02
-    )
+    torch.testing.assert_close(after.float(), augment(images.float(), AugmentConfig(), 1.0), rtol=0, atol=0.02)
 
 
 def test_an_empty_batch_stays_empty():

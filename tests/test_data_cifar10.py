@@ -36,9 +36,7 @@ def text(value: str | bytes) -> bytes:
     return b"T" + len(data).to_bytes(4, "little") + data
 
 
-def python2_pickle(
-    pixels: np.ndarray, labels: np.ndarray, name: str = "numpy.core.multiarray\n_reconstruct"
-) -> bytes:
+def python2_pickle(pixels: np.ndarray, labels: np.ndarray, name: str = "numpy.core.multiarray\n_reconstruct") -> bytes:
     """What Python 2 wrote, opcode by opcode: a dictionary of a NumPy array and a list of numbers."""
     column_order = b"\x89"
     shape = b"M" + len(pixels).to_bytes(2, "little") + b"M" + (3072).to_bytes(2, "little") + b"\x86"
@@ -116,9 +114,7 @@ def test_a_pickle_that_executes_something_is_refused_and_not_executed(tmp_path):
     assert proof.exists()  # the attack was real
 
 
-@pytest.mark.parametrize(
-    "name", ["os\nsystem", "builtins\neval", "numpy\nload", "numpy.core.multiarray\nfromfile"]
-)
+@pytest.mark.parametrize("name", ["os\nsystem", "builtins\neval", "numpy\nload", "numpy.core.multiarray\nfromfile"])
 def test_any_other_name_is_refused(tmp_path, name):
     path = tmp_path / "data_batch_1"
     path.write_bytes(python2_pickle(*batch(0), name=name))

@@ -170,9 +170,7 @@ def test_an_animated_image_is_refused(write):
         load(write(some_files(colour=True, labels=False) | {"moving.webp": buffer.getvalue()}))
 
 
-@pytest.mark.parametrize(
-    ("side", "reason"), [(2048, "2048x2048, expected .* at most 1024"), (50_000, "Image size")]
-)
+@pytest.mark.parametrize(("side", "reason"), [(2048, "2048x2048, expected .* at most 1024"), (50_000, "Image size")])
 def test_an_enormous_image_is_refused_before_it_is_decoded(write, side, reason):
     png = encoded(picture(0))
     header = struct.pack(">II", side, side)

@@ -118,9 +118,7 @@ def test_names(train):
 
 
 def test_unknown_names_are_listed_with_the_closest(train):
-    with pytest.raises(
-        ForgetSetError, match=r"^2 of 3 names .* toy/07\.png, x\. Did you mean toy/0.7\.png\?"
-    ):
+    with pytest.raises(ForgetSetError, match=r"^2 of 3 names .* toy/07\.png, x\. Did you mean toy/0.7\.png\?"):
         forget_names(train, ["toy/07.png", "toy/001.png", "x"])
 
 
@@ -139,9 +137,7 @@ def test_retain_and_dataset(train):
         chosen.dataset(None)
 
 
-@pytest.mark.parametrize(
-    "choose", [lambda train: forget_classes(train, [0, 2]), lambda train: forget_random(train, 4)]
-)
+@pytest.mark.parametrize("choose", [lambda train: forget_classes(train, [0, 2]), lambda train: forget_random(train, 4)])
 def test_what_is_saved_comes_back(train, tmp_path, choose):
     chosen = choose(train)
     chosen.save(tmp_path / "forget_set.json")

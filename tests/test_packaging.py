@@ -82,8 +82,6 @@ def test_constraints_pin_every_requirement(wheel: Path):
     names = set()
     for requirement in metadata(wheel).get_all("Requires-Dist", []):
         if not any(mark in requirement for mark in extras) or "'dev'" in requirement:
-            names.add(
-                requirement.split(";")[0].split("[")[0].split("<")[0].split(">")[0].split("=")[0].strip()
-            )
+            names.add(requirement.split(";")[0].split("[")[0].split("<")[0].split(">")[0].split("=")[0].strip())
     assert names
     assert names <= {name.lower().replace("_", "-") for name in pins}

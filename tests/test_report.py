@@ -266,9 +266,7 @@ def test_ratio_is_to_the_larger_of_before_and_floor(
 def test_run_without_data_shows_dashes(tmp_path: Path):
     before = dict.fromkeys(BEFORE) | {"substitution": 1.0}
     after = before | {"substitution": 0.2}
-    run = write_words(
-        tmp_path, mode="zero-shot", before=before, after=after, sham=None, membership="unverified"
-    )
+    run = write_words(tmp_path, mode="zero-shot", before=before, after=after, sham=None, membership="unverified")
     scores = {moment: {"forget": [0.1, 0.2], "generated": [0.0]} for moment in ("before", "after")}
     write_json(run / "scores.json", scores)
     rows = rows_of(run)
@@ -386,9 +384,7 @@ def test_everything_is_escaped(tmp_path: Path):
 def test_class_labels_that_are_no_numbers_do_not_reach_a_style(tmp_path: Path):
     run = picture_run(tmp_path, "class")
     write_json(run / "results.json", results("class", classes=[HOSTILE, True, -3, 1e9]))
-    assert not [
-        item for item in Page(write_report(run).read_text()).all("i") if item.get("class") == "marker"
-    ]
+    assert not [item for item in Page(write_report(run).read_text()).all("i") if item.get("class") == "marker"]
 
 
 # ----------------------------------------------------------------------------

@@ -95,9 +95,7 @@ def served(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 def look(folder: Path, profile: Path, views: list[tuple[str, int]], *options: str) -> list[dict[str, Any]]:
     """Open reports of runs in ``folder`` at given widths and return what the browser finds."""
-    frames = "".join(
-        f'<iframe src="/{run}/report.html" width="{width}" height="900"></iframe>' for run, width in views
-    )
+    frames = "".join(f'<iframe src="/{run}/report.html" width="{width}" height="900"></iframe>' for run, width in views)
     (folder / "probe.html").write_text(PROBE % frames, encoding="utf-8")
     with served(folder) as (address, asked):
         command = [
@@ -125,9 +123,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs")
     write_report(write_run(folder / "item"))
     write_report(write_run(folder / "class", "class"))
-    texts = dict.fromkeys(
-        ("substitute", "destination_rule", "fd_name", "extractor", "fake_label_rule"), HOSTILE
-    )
+    texts = dict.fromkeys(("substitute", "destination_rule", "fd_name", "extractor", "fake_label_rule"), HOSTILE)
     write_report(write_run(folder / "hostile", **texts, warnings=[HOSTILE], retrained=AFTER))
     return folder
 
@@ -144,9 +140,7 @@ every_view = pytest.mark.parametrize("view", VIEWS, ids=lambda view: f"{view[0]}
 
 
 @every_view
-def test_page_is_not_wider_than_the_window(
-    views: dict[tuple[str, int], dict[str, Any]], view: tuple[str, int]
-):
+def test_page_is_not_wider_than_the_window(views: dict[tuple[str, int], dict[str, Any]], view: tuple[str, int]):
     facts = views[view]
     assert facts["scroll_width"] <= view[1]
     assert facts["right"] <= view[1]
@@ -163,9 +157,7 @@ def test_every_picture_shows(views: dict[tuple[str, int], dict[str, Any]], view:
 
 
 @every_view
-def test_page_asks_for_nothing_and_runs_nothing(
-    views: dict[tuple[str, int], dict[str, Any]], view: tuple[str, int]
-):
+def test_page_asks_for_nothing_and_runs_nothing(views: dict[tuple[str, int], dict[str, Any]], view: tuple[str, int]):
     facts = views[view]
     assert facts["requests"] == []
     assert facts["title"].startswith("Unlearning report: ")

@@ -28,9 +28,7 @@ def make_folder(path: Path) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"Cannot create the folder {path} ({error.strerror}); choose another one."
-        ) from error
+        raise OutputError(f"Cannot create the folder {path} ({error.strerror}); choose another one.") from error
     if not os.access(path, os.W_OK):
         raise OutputError(f"The folder {path} is not writable; choose another one.")
     return path
@@ -45,8 +43,8 @@ def write_bytes(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -86,9 +84,7 @@ def read_json_lines(path: Path) -> list[Any]:
             values.append(json.loads(line))
         except json.JSONDecodeError as error:
             if number + 1 < len(lines):
-                raise InputError(
-                    f"Line {number + 1} of {path} is not valid JSON; the log is damaged."
-                ) from error
+                raise InputError(f"Line {number + 1} of {path} is not valid JSON; the log is damaged.") from error
     return values
 
 

@@ -110,9 +110,8 @@ class UnlearnOptions:
     def __post_init__(self) -> None:
         given = [bool(self.forget_class), self.forget_random is not None, self.forget is not None]
         if sum(given) != 1:
-            raise InputError(
-                f"{sum(given)} forget sets were given; expected exactly one of --forget-class, --forget-random and --forget."
-            )
+            choices = "--forget-class, --forget-random and --forget"
+            raise InputError(f"{sum(given)} forget sets were given; expected exactly one of {choices}.")
         if self.data is None and (self.mode != "zero-shot" or self.forget is None):
             raise InputError("No --data was given; it may be left out only in zero-shot with --forget FOLDER.")
         if self.fake_label != "auto":

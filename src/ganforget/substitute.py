@@ -10,7 +10,6 @@ from torch import Tensor
 from ganforget.errors import InputError
 
 __all__ = [
-    "SubstituteName",
     "average",
     "nearest_other_class",
     "other_class",
@@ -18,6 +17,7 @@ __all__ = [
     "schedule",
     "truncation",
 ]
+
 
 def schedule(step: int, schedule_steps: int) -> float:
     """Return λ (or α): falls from 1 at step 0 to 0 at ``schedule_steps`` in a straight line."""
@@ -55,9 +55,7 @@ def nearest_other_class(w_0: Tensor, means: Tensor, labels: Tensor, forbidden: T
     ``means`` is [classes, w_dim]; ``forbidden`` [classes] is true for the classes that are to be forgotten.
     """
     if bool(forbidden.all()):
-        raise InputError(
-            "Every class is to be forgotten, so no other class is left as a substitute; use average."
-        )
+        raise InputError("Every class is to be forgotten, so no other class is left as a substitute; use average.")
     distance = (w_0[:, None] - means[None, :, None]).square().sum(dim=[2, 3])  # [N, classes]
     distance = distance.masked_fill(forbidden[None], torch.inf)
     distance[torch.arange(len(labels)), labels] = torch.inf

@@ -11,6 +11,8 @@ __all__ = ["BUNDLED_MODELS", "find_model", "load_model"]
 
 BUNDLED_MODELS = ("digits",)
 
+_BUNDLED = f"the bundled {', '.join(BUNDLED_MODELS)}"
+
 
 def find_model(name: str | Path) -> Path:
     """Return the model folder that ``name`` means: a bundled name, a model folder, or a run folder."""
@@ -22,9 +24,13 @@ def find_model(name: str | Path) -> Path:
     if path.is_dir():
         return path
     if path.exists():
-        raise ModelFileError(f"{path} is a file; expected a model folder, a run folder, or {', '.join(BUNDLED_MODELS)}.")
+        raise ModelFileError(
+            f"{path} is a file; expected a model folder, a run folder, or {', '.join(BUNDLED_MODELS)}."
+        )
     hint = did_you_mean(str(name), BUNDLED_MODELS)
-    raise ModelFileError(f"There is no model {name}; expected a folder, or the bundled {', '.join(BUNDLED_MODELS)}.{hint}")
+    raise ModelFileError(
+        f"There is no model {name}; expected a folder, or the bundled {', '.join(BUNDLED_MODELS)}.{hint}"
+    )
 
 
 def load_model(name: str | Path) -> Gan:

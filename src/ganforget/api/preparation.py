@@ -16,16 +16,17 @@ from ganforget.evaluation.stop_rule import DiscriminatorCheck, GeneratorCheck, S
 from ganforget.interruption import StopRequest
 from ganforget.inversion.cache import inversion_key, read_inversion, write_inversion
 from ganforget.inversion.invert import Inversion, InversionConfig, invert
+from ganforget.models.gan import Gan
 from ganforget.models.latents import LatentStatistics, latent_statistics
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.progress import Progress
 from ganforget.randomness import permutation
 from ganforget.unlearning.cascade import Cascade, StopRule
-from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.fake_label import auto_fake_label, fake_label_warning
 from ganforget.unlearning.losses import Perceptual
-from ganforget.unlearning.material import anchor_pool, fix_images, forget_latents, substitute_latents
+from ganforget.unlearning.material import Fixed, anchor_pool, fix_images, forget_latents, substitute_latents
 from ganforget.unlearning.presets import cascade_config
+from ganforget.work import Work
 
 __all__ = ["Prepared", "invert_forget_images", "prepare"]
 
@@ -90,11 +91,6 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     work = inversion.work
     images, labels = task.forget_images, task.forget_images.labels if original.G.c_dim else None
     forget = fix_images(original.D, images.tensor().to(device), _to(images.one_hot(), device, original.D.c_dim), work)
-    retain = None
-    if len(task.seen):
-        assert task.splits is not None
-        c = _to(task.splits.train.one_hot(task.seen), device, original.D.c_dim)
-        retain = fix_images(original.D, task.splits.train.tensor(task.seen).to(device), c, work)
     others = np.array([y for y in range(original.G.c_dim) if y not in task.forget.classes])
     pool = anchor_pool(original, others, config.pool, seed=options.seed, work=work)
     latents = forget_latents(
@@ -107,25 +103,30 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         seed=options.seed,
     )
     group = companion_count(original.D)
-    probes = anchor_pool(original, others, _PROBES + group, seed=options.seed + 1_000_003, work=work)
-    companions = Companions(probes.images[_PROBES:])
+    samples = anchor_pool(original, others, _PROBES + group, seed=options.seed + 1_000_003, work=work)
+    companions = Companions(samples.images[_PROBES:])
     forget_scores = scores(original.D, forget.images, forget.c, companions)
+    retain, watch = _watched(task, original, samples, companions, forget_scores, work, device)
     automatic = options.fake_label == "auto" and options.preset == "default"
     fake_label = auto_fake_label(forget_scores) if automatic else _given_fake_label(options.fake_label)
     warning = fake_label_warning(fake_label, forget_scores)
     cascade = Cascade(
-        original, config, fake_label, forget, latents, pool, retain, statistics.std, _perceptual(task, device), work=work
+        original,
+        config,
+        fake_label,
+        forget,
+        latents,
+        pool,
+        retain,
+        statistics.std,
+        _perceptual(task, device),
+        work=work,
     )
     with torch.no_grad():
         final = substitute_latents(latents, torch.arange(latents.inverted, device=device), config.substitute, 0.0)
         substitutes = original.G.synthesis(final, noise_mode="const")
         distance = float((original.G.synthesis(inversion.ws, noise_mode="const") - substitutes).square().mean())
-    c = None if probes.c is None else probes.c[:_PROBES]
-    probe_scores = scores(original.D, probes.images[:_PROBES], c, companions)
-    checks = (
-        DiscriminatorCheck(companions, forget_scores, probes.images[:_PROBES], c, probe_scores),
-        GeneratorCheck(substitutes, distance),
-    )
+    checks = (watch, GeneratorCheck(substitutes, distance))
     destination = None
     if task.forget.task == "class":
         rule, text, destination = _class_rule(task, cascade, checks, device)
@@ -139,11 +140,45 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         inverted,
         substitutes,
         forget_scores,
-        "auto: mean of D_0's scores of the forget images less two standard deviations" if automatic else "given",
+        "auto: mean of D_0's scores of the forget images less three standard deviations" if automatic else "given",
         text,
         destination,
         () if warning is None else (warning,),
     )
+
+
+def _watched(
+    task: UnlearningTask,
+    original: Gan,
+    samples: Fixed,
+    companions: Companions,
+    forget_scores: Tensor,
+    work: Work,
+    device: torch.device,
+) -> tuple[Fixed | None, DiscriminatorCheck]:
+    """Return the retain images that D trains on (None in zero-shot), and the check of D.
+
+    Few-shot keeps a quarter of its few retain images aside as probes; zero-shot (and the paper's preset, which trains
+    on all of them) probes with samples of G_0.
+    """
+    sample_c = None if samples.c is None else samples.c[:_PROBES]
+    sample_scores = scores(original.D, samples.images[:_PROBES], sample_c, companions)
+    if not len(task.seen):
+        check = DiscriminatorCheck(companions, forget_scores, samples.images[:_PROBES], sample_c, sample_scores)
+        return None, check
+    assert task.splits is not None
+    train = task.splits.train
+    seen = task.seen[permutation(task.options.seed, "probes", len(task.seen))]
+    c, images = _to(train.one_hot(seen), device, original.D.c_dim), train.tensor(seen).to(device)
+    found = scores(original.D, images, c, companions)
+    work.d_forward += len(seen)
+    reference = found if task.forget.task == "class" else torch.cat([found, forget_scores])
+    aside = len(seen) // 4 if task.options.preset == "default" else 0
+    retain = fix_images(original.D, images[aside:], None if c is None else c[aside:], work)
+    if not aside:
+        return retain, DiscriminatorCheck(companions, reference, samples.images[:_PROBES], sample_c, sample_scores)
+    probe_c = None if c is None else c[:aside]
+    return retain, DiscriminatorCheck(companions, reference, images[:aside], probe_c, found[:aside])
 
 
 def _to(c: Tensor | None, device: torch.device, c_dim: int) -> Tensor | None:
@@ -160,7 +195,9 @@ def _perceptual(task: UnlearningTask, device: torch.device) -> Perceptual | None
         return None
     classifier = None if task.splits is None else find_classifier(task.splits)
     if classifier is None:
-        raise InputError("--lambda2 needs a perceptual network, and there is no classifier for these data; use --lambda2 0.")
+        raise InputError(
+            "--lambda2 needs a perceptual network, and there is no classifier for these data; use --lambda2 0."
+        )
     network = classifier.network.to(device).requires_grad_(False)
     return lambda images: [network.features(images)]
 
@@ -173,9 +210,7 @@ def _class_rule(
     extractor = load_extractor("auto", classifier=classifier, device=device)
     pixels, labels = torch.from_numpy(task.forget_images.images), task.forget_images.labels
     assert labels is not None
-    check = class_stop_check(
-        extractor, pixels, labels, seed=task.options.seed, classifier=classifier, device=device
-    )
+    check = class_stop_check(extractor, pixels, labels, seed=task.options.seed, classifier=classifier, device=device)
     destination = recorded_destination(extractor, task.forget.classes)
     if destination is None:
         destination = generated_destination(task.original.G, check)

@@ -174,7 +174,7 @@ def _retain(
     count = len(forget) if options.mode == "few-shot" else 0
     if len(order) < count + group + 2:
         raise InputError(
-            f"few-shot needs as many retain images as are forgotten ({count}) and {group + 2} more for scoring, but the "
+            f"{options.mode} needs {count} retain images and {group + 2} more for scoring, but the "
             f"data have {len(order)}; forget fewer images or use --mode zero-shot."
         )
     return np.sort(order[:count]), np.sort(order[len(order) - group :])

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ganforget.api.measuring import Measured, measure_before_and_after
@@ -186,9 +185,7 @@ def _rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: float(f"{value:.6g}") for name, value in values.items()}
 
 
-def _sham(
-    task: UnlearningTask, prepared: Prepared, state: CascadeState, progress: Progress, stop: StopRequest
-) -> Gan:
+def _sham(task: UnlearningTask, prepared: Prepared, state: CascadeState, progress: Progress, stop: StopRequest) -> Gan:
     """Run as many steps of the learning phase alone."""
     progress.stage("Sham run: learning alone")
     cascade = replace(prepared.cascade, sham=True)

@@ -34,9 +34,7 @@ def open_files(root: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]
         try:
             archive = zipfile.ZipFile(root)
         except (zipfile.BadZipFile, OSError) as error:
-            raise DataError(
-                f"{root} is not a readable ZIP ({error}); expected a folder or ZIP of images."
-            ) from error
+            raise DataError(f"{root} is not a readable ZIP ({error}); expected a folder or ZIP of images.") from error
         with archive:
             yield _zip_names(root, archive), lambda name: _read_entry(archive, name)
     else:
@@ -45,9 +43,7 @@ def open_files(root: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]
 
 def _folder_names(root: Path) -> list[str]:
     def refuse(error: OSError) -> None:
-        raise DataError(
-            f"{error.filename} cannot be listed ({error.strerror}); check its permissions."
-        ) from error
+        raise DataError(f"{error.filename} cannot be listed ({error.strerror}); check its permissions.") from error
 
     names = []
     for folder, _, files in os.walk(root, onerror=refuse):
@@ -61,9 +57,7 @@ def _zip_names(root: Path, archive: zipfile.ZipFile) -> list[str]:
         path = PurePosixPath(name)
         drive = ":" in path.parts[0] if path.parts else True
         if drive or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name:
-            raise DataError(
-                f"{root} holds the unsafe path {name!r}; pack it again with plain relative names."
-            )
+            raise DataError(f"{root} holds the unsafe path {name!r}; pack it again with plain relative names.")
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(f"{root} holds files more than once: {shortened(twice)}; pack it again.")

@@ -37,14 +37,11 @@ def read_binary_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
         with path.open("rb") as file:
             data = file.read(expected + 1)
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}); check the path and its permissions."
-        ) from error
+        raise DataError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from error
     if len(data) != expected:
         held = f"has {len(data)} bytes" if len(data) < expected else "is longer"
         raise DataError(
-            f"{path} {held}, expected exactly {expected}; "
-            "fetch it again with `ganforget data download cifar10`."
+            f"{path} {held}, expected exactly {expected}; fetch it again with `ganforget data download cifar10`."
         )
     records = np.frombuffer(data, np.uint8).reshape(IMAGES_PER_BATCH, RECORD_BYTES)
     return records[:, 1:].reshape(-1, 3, 32, 32), records[:, 0].astype(np.int64)

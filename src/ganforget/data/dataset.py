@@ -26,9 +26,13 @@ class ImageDataset:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
             raise DataError(f"Images must be uint8 [N, C, H, W], got {self.images.dtype} {self.images.shape}.")
         if self.labels is not None and len(self.labels) != len(self.images):
-            raise DataError(f"There are {len(self.images)} images and {len(self.labels)} labels; expected one label an image.")
+            raise DataError(
+                f"There are {len(self.images)} images and {len(self.labels)} labels; expected one label an image."
+            )
         if len(self.names) != len(self.images):
-            raise DataError(f"There are {len(self.images)} images and {len(self.names)} names; expected one name an image.")
+            raise DataError(
+                f"There are {len(self.images)} images and {len(self.names)} names; expected one name an image."
+            )
 
     def __len__(self) -> int:
         return len(self.images)

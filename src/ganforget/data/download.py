@@ -109,9 +109,7 @@ def _fetch(url: str, checksum: str, path: Path, progress: Progress | None) -> No
             "try again later or name another mirror."
         ) from error
     except OSError as error:
-        raise OutputError(
-            f"Cannot write {path} ({error.strerror or error}); choose another folder."
-        ) from error
+        raise OutputError(f"Cannot write {path} ({error.strerror or error}); choose another folder.") from error
 
 
 def _reason(error: Exception) -> str:

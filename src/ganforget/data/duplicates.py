@@ -111,13 +111,9 @@ def include_duplicates(forget_set: ForgetSet, train: ImageDataset, found: Duplic
     those of the training split. Only for items: a class is all images of its label, and no others.
     """
     if forget_set.indices is None:
-        raise ForgetSetError(
-            "The forget set was made without training data, so duplicates there cannot be added."
-        )
+        raise ForgetSetError("The forget set was made without training data, so duplicates there cannot be added.")
     if forget_set.task == "class":
-        raise ForgetSetError(
-            "Duplicates with other labels cannot be added to a class; forget the images as items."
-        )
+        raise ForgetSetError("Duplicates with other labels cannot be added to a class; forget the images as items.")
     added = set(found.others()) - set(forget_set.indices)
     larger = forget_at(
         train,
@@ -145,9 +141,7 @@ def _candidate_pairs(forget_images: np.ndarray, others: np.ndarray, threshold: f
     """
     reach = 2 * threshold + 1e-4  # room for the rounding of float32
     block = max(1, _BLOCK_VALUES // max(1, int(np.prod(others.shape[1:]))))
-    forget = np.concatenate(
-        [_coarse(forget_images[at : at + block]) for at in range(0, len(forget_images), block)]
-    )
+    forget = np.concatenate([_coarse(forget_images[at : at + block]) for at in range(0, len(forget_images), block)])
     for start in range(0, len(others), block):
         coarse = _coarse(others[start : start + block])
         for first in range(0, len(forget), 1024):

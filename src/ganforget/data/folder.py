@@ -58,14 +58,11 @@ def parse_labels(text: bytes | None, root: Path) -> dict[str, int] | None:
         labels = {str(name): label for name, label in pairs}
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f'{LABEL_FILE} in {root} is not of the form {{"labels": [["name.png", 0], ...]}} ({error}); '
-            "make it again."
+            f'{LABEL_FILE} in {root} is not of the form {{"labels": [["name.png", 0], ...]}} ({error}); make it again.'
         ) from error
     wrong = [f"{name}: {label!r}" for name, label in labels.items() if not _is_label(label)]
     if wrong:
-        raise DataError(
-            f"{LABEL_FILE} in {root} holds labels that are no classes, 0, 1, 2, ...: {shortened(wrong)}."
-        )
+        raise DataError(f"{LABEL_FILE} in {root} holds labels that are no classes, 0, 1, 2, ...: {shortened(wrong)}.")
     if len(labels) < len(pairs):
         raise DataError(f"{LABEL_FILE} in {root} labels {len(pairs) - len(labels)} images more than once.")
     return labels
@@ -79,9 +76,7 @@ def _read_dataset(path: Path) -> ImageDataset:
     images, names, label_text = read_images(path)
     side = images.shape[2]
     if side < 4 or side & (side - 1):
-        raise DataError(
-            f"The images in {path} are {side}x{side}; expected a power of two, 4 or more: resize them."
-        )
+        raise DataError(f"The images in {path} are {side}x{side}; expected a power of two, 4 or more: resize them.")
     by_name = parse_labels(label_text, path)
     if by_name is None:
         return ImageDataset(images, None, 0, names)
@@ -97,12 +92,8 @@ def _read_dataset(path: Path) -> ImageDataset:
 
 def _fit_holdout(train: ImageDataset, holdout: ImageDataset, path: Path) -> ImageDataset:
     if train.images.shape[1:] != holdout.images.shape[1:]:
-        ours, theirs = (
-            "x".join(str(n) for n in images.shape[1:]) for images in (train.images, holdout.images)
-        )
-        raise DataError(
-            f"The holdout images in {path} are {theirs}, the training images {ours}; expected the same."
-        )
+        ours, theirs = ("x".join(str(n) for n in images.shape[1:]) for images in (train.images, holdout.images))
+        raise DataError(f"The holdout images in {path} are {theirs}, the training images {ours}; expected the same.")
     if (train.labels is None) != (holdout.labels is None) or holdout.num_classes > train.num_classes:
         raise DataError(
             f"The holdout images in {path} have {holdout.num_classes} classes, the training images "

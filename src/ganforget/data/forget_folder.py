@@ -42,9 +42,7 @@ def forget_folder(
     if train is not None:
         return _match(train, _prepare(images, train.resolution, train.channels, folder), names, folder, data)
     if resolution is None or channels is None:
-        raise ForgetSetError(
-            "Without training data, the resolution and channels of the model are needed; give both."
-        )
+        raise ForgetSetError("Without training data, the resolution and channels of the model are needed; give both.")
     images = _prepare(images, resolution, channels, folder)
     hashes = [image_hash(image) for image in images]
     kept = [at for at, digest in enumerate(hashes) if digest not in hashes[:at]]
@@ -57,9 +55,7 @@ def forget_folder(
         "num_classes": num_classes,
     }
     labels = _labels(names, label_text, folder, num_classes) if num_classes else None
-    return ForgetSet(
-        "item", data, None, tuple(hashes[at] for at in kept), labels, (), selection, images[kept]
-    )
+    return ForgetSet("item", data, None, tuple(hashes[at] for at in kept), labels, (), selection, images[kept])
 
 
 def reread_folder(saved: ForgetSet, path: Path) -> ForgetSet:
@@ -68,20 +64,14 @@ def reread_folder(saved: ForgetSet, path: Path) -> ForgetSet:
         folder = Path(saved.selection["folder"])
         expected = {name: int(saved.selection[name]) for name in ("resolution", "channels", "num_classes")}
     except (KeyError, TypeError, ValueError) as error:
-        raise ForgetSetError(
-            f"{path} is not a whole forget set: {error} is missing from how it was chosen."
-        ) from error
+        raise ForgetSetError(f"{path} is not a whole forget set: {error} is missing from how it was chosen.") from error
     found = forget_folder(None, folder, **expected, data=saved.data)
     if found.hashes != saved.hashes or found.labels != saved.labels:
-        raise ForgetSetError(
-            f"The images in {folder} are no longer those of the forget set {path}; make it again."
-        )
+        raise ForgetSetError(f"The images in {folder} are no longer those of the forget set {path}; make it again.")
     return replace(saved, images=found.images)
 
 
-def _match(
-    train: ImageDataset, images: np.ndarray, names: tuple[str, ...], folder: Path, data: str
-) -> ForgetSet:
+def _match(train: ImageDataset, images: np.ndarray, names: tuple[str, ...], folder: Path, data: str) -> ForgetSet:
     positions: dict[str, list[int]] = {}
     for index, image in enumerate(train.images):
         positions.setdefault(image_hash(image), []).append(index)
@@ -128,7 +118,5 @@ def _labels(names: tuple[str, ...], text: bytes | None, folder: Path, num_classe
         )
     beyond = [f"{name}: {by_name[name]}" for name in names if by_name[name] >= num_classes]
     if beyond:
-        raise ForgetSetError(
-            f"The model has the classes 0 to {num_classes - 1}, but {folder} has {shortened(beyond)}."
-        )
+        raise ForgetSetError(f"The model has the classes 0 to {num_classes - 1}, but {folder} has {shortened(beyond)}.")
     return tuple(by_name[name] for name in names)

@@ -24,15 +24,12 @@ def forget_classes(train: ImageDataset, classes: int | Sequence[int], *, data: s
     """
     wanted = sorted({int(label) for label in np.atleast_1d(classes)})
     if train.labels is None:
-        raise ForgetSetError(
-            f"The data {data} have no labels, so no class can be forgotten; name images instead."
-        )
+        raise ForgetSetError(f"The data {data} have no labels, so no class can be forgotten; name images instead.")
     present = np.unique(train.labels).tolist()
     absent = [label for label in wanted if label not in present]
     if absent:
         raise ForgetSetError(
-            f"The data {data} have no training image of class {shortened(absent)}; they have "
-            f"{shortened(present)}."
+            f"The data {data} have no training image of class {shortened(absent)}; they have {shortened(present)}."
         )
     indices = np.flatnonzero(np.isin(train.labels, wanted))
     return forget_at(train, indices, task="class", data=data, classes=wanted, selection={"classes": wanted})
@@ -49,9 +46,7 @@ def forget_random(train: ImageDataset, count: int, *, seed: int = 0, data: str =
     return forget_at(train, order[:count], data=data, selection={"random": count, "seed": seed})
 
 
-def forget_indices(
-    train: ImageDataset, indices: Sequence[int] | np.ndarray, *, data: str = "images"
-) -> ForgetSet:
+def forget_indices(train: ImageDataset, indices: Sequence[int] | np.ndarray, *, data: str = "images") -> ForgetSet:
     """Forget the training images at ``indices``, counted from 0.
 
     Raises ForgetSetError for an index out of range, and for a repeated one: a list of requests that names the
@@ -60,9 +55,7 @@ def forget_indices(
     given = [int(index) for index in indices]
     beyond = [index for index in given if not 0 <= index < len(train)]
     if beyond:
-        raise ForgetSetError(
-            f"There is no training image {shortened(beyond)}; expected 0 to {len(train) - 1}."
-        )
+        raise ForgetSetError(f"There is no training image {shortened(beyond)}; expected 0 to {len(train) - 1}.")
     _refuse_repeated(given)
     return forget_at(train, given, data=data, selection={"indices": len(given)})
 
@@ -74,8 +67,7 @@ def forget_names(train: ImageDataset, names: Sequence[str], *, data: str = "imag
     if unknown:
         hint = did_you_mean(unknown[0], train.names)
         raise ForgetSetError(
-            f"{len(unknown)} of {len(names)} names are not in the training set of {data}: "
-            f"{shortened(unknown)}.{hint}"
+            f"{len(unknown)} of {len(names)} names are not in the training set of {data}: {shortened(unknown)}.{hint}"
         )
     _refuse_repeated(names)
     return forget_at(train, [position[name] for name in names], data=data, selection={"names": len(names)})
@@ -98,13 +90,9 @@ def forget_from(
     """
     kind = path.suffix.lower()
     if not path.exists():
-        raise ForgetSetError(
-            f"There is no file or folder {path} to take the forget set from; check the path."
-        )
+        raise ForgetSetError(f"There is no file or folder {path} to take the forget set from; check the path.")
     if path.is_dir() or kind == ".zip":
-        return forget_folder(
-            train, path, num_classes=num_classes, resolution=resolution, channels=channels, data=data
-        )
+        return forget_folder(train, path, num_classes=num_classes, resolution=resolution, channels=channels, data=data)
     if kind == ".json":
         return ForgetSet.load(path, train)
     if kind != ".txt":
@@ -138,6 +126,4 @@ def _read_lines(path: Path) -> list[str]:
 def _refuse_repeated(items: Sequence[object]) -> None:
     repeated = [item for item, count in Counter(items).items() if count > 1]
     if repeated:
-        raise ForgetSetError(
-            f"The list names images more than once: {shortened(repeated)}; name each image once."
-        )
+        raise ForgetSetError(f"The list names images more than once: {shortened(repeated)}; name each image once.")

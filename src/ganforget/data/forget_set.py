@@ -64,9 +64,7 @@ class ForgetSet:
     def retain_indices(self, train: ImageDataset) -> np.ndarray:
         """Return the positions of all other training images, int64, ascending."""
         if self.indices is None:
-            raise ForgetSetError(
-                "The forget set was made without training data, so its complement is unknown."
-            )
+            raise ForgetSetError("The forget set was made without training data, so its complement is unknown.")
         return np.setdiff1d(np.arange(len(train)), np.array(self.indices, np.int64))
 
     def save(self, path: Path) -> None:
@@ -136,17 +134,13 @@ def _parse(content: Any, path: Path) -> ForgetSet:
         )
     wrong = [name for name, is_right in _FIELDS.items() if not is_right(content.get(name))]
     if wrong:
-        raise ForgetSetError(
-            f"{path} is not a whole forget set: {', '.join(wrong)} missing or of another form."
-        )
+        raise ForgetSetError(f"{path} is not a whole forget set: {', '.join(wrong)} missing or of another form.")
     indices, hashes, labels = content["indices"], content["hashes"], content["labels"]
     lengths = {len(values) for values in (indices, hashes, labels) if values is not None}
     if lengths == {0}:
         raise ForgetSetError(f"The forget set {path} is empty; name at least one image or class.")
     if len(lengths) > 1 or (indices is not None and sorted(set(indices)) != indices):
-        raise ForgetSetError(
-            f"{path} is not a whole forget set: indices, hashes and labels do not belong together."
-        )
+        raise ForgetSetError(f"{path} is not a whole forget set: indices, hashes and labels do not belong together.")
     return ForgetSet(
         content["task"],
         content["data"],

@@ -53,9 +53,7 @@ def _read_labels(root: Path, names: list[str], read: Callable[[str], bytes]) -> 
     try:
         return read(LABEL_FILE) if LABEL_FILE in names else None
     except (OSError, ValueError) as error:
-        raise DataError(
-            f"{LABEL_FILE} in {root} cannot be read ({_reason(error)}); make it again."
-        ) from error
+        raise DataError(f"{LABEL_FILE} in {root} cannot be read ({_reason(error)}); make it again.") from error
 
 
 def _decode(data: bytes) -> np.ndarray:

@@ -49,24 +49,18 @@ def read_idx(path: Path, dimensions: int) -> np.ndarray:
             header = file.read(4 + 4 * dimensions)
             if header[:4] != bytes([0, 0, 8, dimensions]):
                 wanted = f"IDX magic 0000080{dimensions}"
-                raise DataError(
-                    f"{path} starts with {header[:4].hex() or 'nothing'}, expected the {wanted}; {_AGAIN}"
-                )
+                raise DataError(f"{path} starts with {header[:4].hex() or 'nothing'}, expected the {wanted}; {_AGAIN}")
             if len(header) < 4 + 4 * dimensions:
                 raise DataError(f"{path} is truncated within its header; {_AGAIN}")
             shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
             expected = math.prod(shape)
             if expected > LARGEST:
-                raise DataError(
-                    f"{path} announces {expected} bytes in its header, which no MNIST file has; {_AGAIN}"
-                )
+                raise DataError(f"{path} announces {expected} bytes in its header, which no MNIST file has; {_AGAIN}")
             values = file.read(expected + 1)  # one byte more shows a file that is too long
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise DataError(f"{path} is truncated or damaged as gzip ({error}); {_AGAIN}") from error
     except OSError as error:
-        raise DataError(
-            f"{path} cannot be read ({error.strerror}); check the path and its permissions."
-        ) from error
+        raise DataError(f"{path} cannot be read ({error.strerror}); check the path and its permissions.") from error
     if len(values) != expected:
         held = f"holds {len(values)} bytes of values" if len(values) < expected else "holds more values"
         raise DataError(f"{path} {held}, its header announces {expected}; {_AGAIN}")

@@ -41,9 +41,7 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         if self.subset is not None and self.subset < 1:
-            raise DataError(
-                f"subset is {self.subset}; expected at least 1 image, or none to use all of them."
-            )
+            raise DataError(f"subset is {self.subset}; expected at least 1 image, or none to use all of them.")
 
 
 def load_data(spec: DataSpec, *, resolution: int | None = None) -> DataSplits:
@@ -98,8 +96,7 @@ def _load(spec: DataSpec) -> DataSplits:
     if not spec.name or not Path(spec.name).exists():
         hint = did_you_mean(spec.name, DATA_NAMES)
         raise DataError(
-            f"There is no data set or path {spec.name}; expected {', '.join(DATA_NAMES)}, "
-            f"a folder or a ZIP.{hint}"
+            f"There is no data set or path {spec.name}; expected {', '.join(DATA_NAMES)}, a folder or a ZIP.{hint}"
         )
     if spec.path is not None:
         raise DataError(f"{spec.name} is a path already; leave the data path {spec.path} out.")

@@ -11,7 +11,7 @@ from ganforget.errors import InputError
 from ganforget.evaluation.class_stop import class_samples
 from ganforget.evaluation.features import feature_statistics
 from ganforget.evaluation.frechet import frechet_distance
-from ganforget.evaluation.measures import auc_lu, auc_ut, class_accuracy, class_diversity
+from ganforget.evaluation.measures import auc_lt, auc_lu, auc_ut, class_accuracy, class_diversity
 from ganforget.evaluation.reference import Reference
 from ganforget.evaluation.samples import ImageGenerator, dequantise, generate
 from ganforget.models.classifier import predict_labels
@@ -57,7 +57,10 @@ def measure_generator(G: ImageGenerator, reference: Reference, *, generation: in
 
 
 def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> tuple[Measures, dict[str, list[float]]]:
-    """Return what depends on D alone (`auc_lu`, `auc_lu_seen`, `auc_ut`), and the real groups' scores."""
+    """Return what depends on D alone (`auc_lu`, `auc_lu_seen`, `auc_ut`), and the real groups' scores.
+
+    Without a forget set that is `auc_lt`: how well D tells training images from holdout images.
+    """
     train, holdout, groups = reference.splits.train, reference.splits.holdout, reference.groups
     chosen = {
         "retain": (train, groups.retain),
@@ -70,6 +73,8 @@ def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> 
         c = dataset.one_hot(positions) if conditional else None
         scores[name] = _listed(score(dataset.tensor(positions), c)) if len(positions) else []
     arrays = {name: np.asarray(values) for name, values in scores.items()}
+    if not scores["forget"]:
+        return {"auc_lt": auc_lt(arrays["retain"], arrays["holdout"]) if scores["holdout"] else None}, scores
     forget = arrays["forget"]
     measures: Measures = {
         "auc_lu": auc_lu(arrays["retain"], forget) if scores["retain"] else None,

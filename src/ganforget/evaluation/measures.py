@@ -8,6 +8,7 @@ from ganforget.errors import InputError, NumericalError
 from ganforget.evaluation.auc import auc
 
 __all__ = [
+    "auc_lt",
     "auc_lu",
     "auc_ut",
     "class_accuracy",
@@ -16,6 +17,11 @@ __all__ = [
     "reconstruction_error",
     "substitution",
 ]
+
+
+def auc_lt(retain: Tensor | np.ndarray, holdout: Tensor | np.ndarray) -> float:
+    """Return P(D(x_l) > D(x_t)) + ½ P(equal) from the scores of training [n] and holdout images [m]: membership."""
+    return auc(retain, holdout)
 
 
 def auc_lu(retain: Tensor | np.ndarray, forget: Tensor | np.ndarray) -> float:

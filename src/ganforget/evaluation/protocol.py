@@ -74,12 +74,12 @@ def choose_groups(
     splits: DataSplits,
     protocol: EvaluationProtocol,
     *,
-    forget: Sequence[int] | np.ndarray,
+    forget: Sequence[int] | np.ndarray | None,
     classes: Sequence[int] = (),
     seen: Sequence[int] | np.ndarray = (),
     companions: Sequence[int] | np.ndarray = (),
 ) -> EvaluationGroups:
-    """Choose the images to measure on.
+    """Choose the images to measure on; without a forget set (None) every training image is a retain image.
 
     ``forget``, ``seen`` (retain images the cascade sees; none for zero-shot) and ``companions`` (retain
     images that only accompany others in a batch of scores) are positions in the training split. For
@@ -87,9 +87,10 @@ def choose_groups(
     leaves fewer than four images, or positions outside the training split, and InputError where seen images
     or companions are forget images.
     """
-    forgotten, watched, beside = (_positions(v, len(splits.train)) for v in (forget, seen, companions))
+    given = () if forget is None else forget
+    forgotten, watched, beside = (_positions(v, len(splits.train)) for v in (given, seen, companions))
     retain = np.setdiff1d(np.arange(len(splits.train)), forgotten)
-    if len(forgotten) == 0 or len(retain) < 4:
+    if (forget is not None and len(forgotten) == 0) or len(retain) < 4:
         raise ForgetSetError(
             f"The forget set holds {len(forgotten)} of {len(splits.train)} training images; "
             "expected at least 1, and at least 4 left over."

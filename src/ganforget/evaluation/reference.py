@@ -80,7 +80,7 @@ class Reference:
 
 def measure_reference(
     splits: DataSplits,
-    forget: ForgetSet,
+    forget: ForgetSet | None,
     protocol: EvaluationProtocol | None = None,
     *,
     seen: Sequence[int] | np.ndarray = (),
@@ -89,14 +89,14 @@ def measure_reference(
 ) -> Reference:
     """Choose the groups (see `choose_groups`) and measure the real images: floor, ceilings, destination.
 
-    Raises ForgetSetError where membership in the training split is unverified: the rest is unknown then.
+    Without a forget set (None) all training images are retain images. Raises ForgetSetError where membership
+    in the training split is unverified: the rest is unknown then.
     """
-    if forget.indices is None:
+    if forget is not None and forget.indices is None:
         raise ForgetSetError("Membership of the forget set is unverified; name the training data to evaluate.")
     protocol = protocol or EvaluationProtocol()
-    groups = choose_groups(
-        splits, protocol, forget=forget.indices, classes=forget.classes, seen=seen, companions=companions
-    )
+    forgotten, classes = (None, ()) if forget is None else (forget.indices, forget.classes)
+    groups = choose_groups(splits, protocol, forget=forgotten, classes=classes, seen=seen, companions=companions)
     classifier = find_classifier(splits, protocol.classifier)
     extractor = load_extractor(
         protocol.extractor, classifier=classifier, weights=protocol.extractor_weights, device=device
@@ -110,7 +110,7 @@ def measure_reference(
         classes=chosen,
         extractor=extractor,
         classifier=classifier,
-        retain_labels=None if labels is None else np.delete(labels, np.array(forget.indices, np.int64)),
+        retain_labels=None if labels is None else np.delete(labels, np.array(forgotten or (), np.int64)),
         retain_statistics=FeatureStatistics.of(distance),
         class_statistics={
             y: FeatureStatistics.of(_features(extractor, splits.train, p)) for y, p in groups.by_class.items()

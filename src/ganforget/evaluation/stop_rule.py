@@ -1,9 +1,11 @@
-"""Running estimates of the destination, cheap enough for every few steps, from forget images and G_0's samples alone.
+"""Running estimates of the destination, cheap enough for every few steps.
 
-`auc_lu` is estimated without a single retain image: forget images are a part of the training images, so before
-unlearning their scores are spread as those of retain images are. What retain images score now is taken to be what
-forget images scored under D_0, moved by D's mean drift on fresh samples of G_0. The true `auc_lu`, over retain images
-that the cascade never saw, is measured afterwards.
+`auc_lu` is estimated without a retain image that the cascade does not see. What retain images score now is taken to be
+what D_0 gave images of their kind, moved by D's mean drift on probes that D is not trained on. Few-shot: the seen
+retain images (and for items the forget images, which are a random part of the training set) give the scores, and a
+quarter of the seen retain images are kept aside as probes. Zero-shot: the forget images give the scores, and fresh
+samples of G_0 are the probes; real images drift further than samples do, so its margin is wider. The true `auc_lu`,
+over retain images that the cascade never saw, is measured afterwards.
 """
 
 from dataclasses import dataclass
@@ -42,9 +44,10 @@ class DiscriminatorCheck:
     """Estimates `auc_lu` from D's scores of the forget images and of probes, samples of G_0 never trained on."""
 
     companions: Companions
-    forget_scores: Tensor
-    """D_0's scores of the forget images."""
+    reference_scores: Tensor
+    """D_0's scores of images that stand for retain images."""
     probes: Tensor
+    """Images that D is not trained on, [n, C, H, W]."""
     probe_c: Tensor | None
     probe_scores: Tensor
     """D_0's scores of the probes."""
@@ -55,7 +58,7 @@ class DiscriminatorCheck:
         now = scores(state.D, forget.images, forget.c, self.companions)
         drift = float((scores(state.D, self.probes, self.probe_c, self.companions) - self.probe_scores).mean())
         cascade.work.d_forward += len(forget) + len(self.probes)
-        estimate = auc(self.forget_scores + drift, now)
+        estimate = auc(self.reference_scores + drift, now)
         return {"auc_lu": estimate, "score_forget": float(now.mean()), "score_drift": drift}
 
 
@@ -79,7 +82,7 @@ class GeneratorCheck:
 
 @dataclass(frozen=True)
 class StopRuleForItems:
-    """auc_lu > 0.8 for D, and for our destination substitution ≤ 0.25 for G, each with the configured margin."""
+    """auc_lu > 0.8 for D, and for our destination substitution ≤ 0.25 for G, each with its margin."""
 
     cascade: Cascade
     discriminator: DiscriminatorCheck
@@ -89,7 +92,7 @@ class StopRuleForItems:
         config = self.cascade.config
         values = self.discriminator.estimate(self.cascade, state)
         values["substitution"] = self.generator.measure(self.cascade, state)
-        d_reached = values["auc_lu"] > AUC_DESTINATION + config.margin
+        d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
         g_reached = values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
         return Check(values, d_reached, g_reached or config.destination == "paper")
 
@@ -121,4 +124,4 @@ class StopRuleForClass:
         g_reached = g_reached and values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
         if self.recall and found.recall is not None:
             g_reached = g_reached and found.recall <= RECALL_DESTINATION - config.margin
-        return Check(values, values["auc_lu"] > AUC_DESTINATION + config.margin, g_reached)
+        return Check(values, values["auc_lu"] > AUC_DESTINATION + config.auc_margin, g_reached)

@@ -84,9 +84,7 @@ def invert(
 
         def report(step: int, first: int = first, count: int = len(images[chosen])) -> None:
             if stop is not None and stop.requested:
-                raise Interrupted(
-                    "Stopped during inversion; nothing was changed. Run the same command again."
-                )
+                raise Interrupted("Stopped during inversion; nothing was changed. Run the same command again.")
             if on_step is not None:
                 on_step(first * config.steps + step * count, total)
 

@@ -79,7 +79,7 @@ def load_gan(folder: Path) -> Gan:
     if raw.get("schema_version") != SCHEMA_VERSION:
         found = raw.get("schema_version")
         raise ModelFileError(
-            f"{folder} has schema version {found}; this ganforget reads version {SCHEMA_VERSION}. Use a matching release."
+            f"{folder} has schema version {found}; this ganforget reads {SCHEMA_VERSION}. Use a matching release."
         )
     if not all(isinstance(raw.get(part), dict) for part in ("G", "D")):
         raise ModelFileError(f"{folder / 'config.json'} lacks the arguments of G or D; the file is damaged.")
@@ -97,9 +97,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError as error:
         raise ModelFileError(f"There is no {path}; the model folder is incomplete.") from error
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise ModelFileError(
-            f"{path} is not a readable safetensors file ({error}); it may be truncated."
-        ) from error
+        raise ModelFileError(f"{path} is not a readable safetensors file ({error}); it may be truncated.") from error
 
 
 def load_strictly(module: nn.Module, tensors: dict[str, Tensor], prefix: str, source: Path) -> None:
@@ -110,16 +108,12 @@ def load_strictly(module: nn.Module, tensors: dict[str, Tensor], prefix: str, so
     problems += [f"{prefix}{k} is unknown" for k in state if k not in expected]
     for key in expected.keys() & state.keys():
         if state[key].shape != expected[key].shape:
-            problems.append(
-                f"{prefix}{key} is {list(state[key].shape)}, expected {list(expected[key].shape)}"
-            )
+            problems.append(f"{prefix}{key} is {list(state[key].shape)}, expected {list(expected[key].shape)}")
         elif not torch.isfinite(state[key].float()).all():
             problems.append(f"{prefix}{key} has NaN or infinite values")
     if problems:
         more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
-        raise ModelFileError(
-            f"{source} does not fit its configuration: {'; '.join(sorted(problems)[:3])}{more}."
-        )
+        raise ModelFileError(f"{source} does not fit its configuration: {'; '.join(sorted(problems)[:3])}{more}.")
     module.load_state_dict({k: v.to(expected[k].dtype) for k, v in state.items()})
 
 

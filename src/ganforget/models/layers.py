@@ -58,9 +58,7 @@ def resample_filter(taps: tuple[float, ...] = (1, 3, 3, 1)) -> Tensor:
     return kernel / kernel.sum()
 
 
-def blur(
-    x: Tensor, kernel: Tensor, padding: tuple[int, int], *, gain: float = 1.0, stride: int = 1
-) -> Tensor:
+def blur(x: Tensor, kernel: Tensor, padding: tuple[int, int], *, gain: float = 1.0, stride: int = 1) -> Tensor:
     """Convolve every channel of [N, C, H, W] with ``kernel``, zero-padded by (before, after) on both axes.
 
     The kernel is an outer product (StyleGAN2 has no other), so two passes of a line do it: on a CPU half the time.

@@ -275,6 +275,7 @@ class SynthesisBlock(nn.Module):
         if self.num_torgb:
             y = self.torgb(x, next(latents))
             img = y if img is None else img + y
+        assert x is not None
         return x, img
 
 
@@ -400,18 +401,10 @@ class DiscriminatorBlock(nn.Module):
         if in_channels == 0 or architecture == "skip":
             self.fromrgb = Conv2d(img_channels, tmp_channels, kernel_size=1, activation="lrelu", **options)
         self.conv0 = Conv2d(tmp_channels, tmp_channels, kernel_size=3, activation="lrelu", **options)
-        self.conv1 = Conv2d(
-            tmp_channels, out_channels, kernel_size=3, activation="lrelu", resample="down", **options
-        )
+        self.conv1 = Conv2d(tmp_channels, out_channels, kernel_size=3, activation="lrelu", resample="down", **options)
         if architecture == "resnet":
-            self.skip = Conv2d(
-                tmp_channels,
-                out_channels,
-                kernel_size=1,
-                bias=False,
-                resample="down",
-                filter_taps=filter_taps,
-            )
+            down: dict[str, Any] = {"bias": False, "resample": "down", "filter_taps": filter_taps}
+            self.skip = Conv2d(tmp_channels, out_channels, kernel_size=1, **down)
 
     def forward(self, x: Tensor | None, img: Tensor | None, force_fp32: bool) -> tuple[Tensor, Tensor | None]:
         reference = x if x is not None else img
@@ -431,6 +424,7 @@ class DiscriminatorBlock(nn.Module):
             x = y + self.conv1(self.conv0(x), gain=math.sqrt(0.5))
         else:
             x = self.conv1(self.conv0(x))
+        assert x is not None
         return x, img
 
 
@@ -454,19 +448,12 @@ class DiscriminatorEpilogue(nn.Module):
         if architecture == "skip":
             self.fromrgb = Conv2d(img_channels, in_channels, kernel_size=1, activation="lrelu")
         self.mbstd = MinibatchStd(mbstd_group_size, mbstd_num_channels) if mbstd_num_channels > 0 else None
-        self.conv = Conv2d(
-            in_channels + mbstd_num_channels,
-            in_channels,
-            kernel_size=3,
-            activation="lrelu",
-            conv_clamp=conv_clamp,
-        )
+        options: dict[str, Any] = {"activation": "lrelu", "conv_clamp": conv_clamp}
+        self.conv = Conv2d(in_channels + mbstd_num_channels, in_channels, kernel_size=3, **options)
         self.fc = FullyConnected(in_channels * resolution**2, in_channels, activation="lrelu")
         self.out = FullyConnected(in_channels, 1 if cmap_dim == 0 else cmap_dim)
 
-    def forward(
-        self, x: Tensor, img: Tensor | None, cmap: Tensor | None, group_size: int | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, img: Tensor | None, cmap: Tensor | None, group_size: int | None = None) -> Tensor:
         x = x.float()
         if img is not None:
             x = x + self.fromrgb(img.float())
@@ -532,18 +519,14 @@ class Discriminator(nn.Module):
         """Return the 4×4 features (and the image's rest, architecture 'skip'); nothing here mixes images."""
         if img.shape[1:] != (self.img_channels, self.img_resolution, self.img_resolution):
             expected = [self.img_channels, self.img_resolution, self.img_resolution]
-            raise ValueError(
-                f"Images have shape {list(img.shape)}; expected [N, {', '.join(map(str, expected))}]."
-            )
+            raise ValueError(f"Images have shape {list(img.shape)}; expected [N, {', '.join(map(str, expected))}].")
         x, rest = None, img
         for res in self.block_resolutions:
             x, rest = self.get_submodule(f"b{res}")(x, rest, force_fp32)
         assert x is not None
         return x, rest
 
-    def head(
-        self, x: Tensor, img: Tensor | None, c: Tensor | None, *, group_size: int | None = None
-    ) -> Tensor:
+    def head(self, x: Tensor, img: Tensor | None, c: Tensor | None, *, group_size: int | None = None) -> Tensor:
         """Return logits [N, 1] from the trunk's features; minibatch-stddev mixes images here.
 
         ``group_size`` replaces the network's own group size for this call.

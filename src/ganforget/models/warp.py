@@ -29,9 +29,7 @@ def warp(images: Tensor, matrices: Tensor, padding: Padding = "reflect") -> Tens
     centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
     rows = torch.arange(height, device=images.device, dtype=dtype)[:, None] - centre_y
     columns = torch.arange(width, device=images.device, dtype=dtype)[None, :] - centre_x
-    places = torch.stack(
-        [columns.expand(height, -1), rows.expand(-1, width), torch.ones_like(rows + columns)]
-    )
+    places = torch.stack([columns.expand(height, -1), rows.expand(-1, width), torch.ones_like(rows + columns)])
     x, y, _ = (matrices @ places.flatten(1)).unbind(1)  # [N, H·W]
     level = 0.0 if padding == "reflect" else -1.0
     flat = images.flatten(2) - level if level else images.flatten(2)

@@ -72,9 +72,7 @@ def line_chart(
             y = np.array([np.nan if value is None else value for value in line.values], float)
             axes.plot(steps, y, color=STAND_INS[line.paint], linewidth=1.8, solid_joinstyle="round")
             known = np.flatnonzero(~np.isnan(y))
-            axes.plot(
-                steps[known[-1]], y[known[-1]], "o", color=STAND_INS[line.paint], markersize=5, clip_on=False
-            )
+            axes.plot(steps[known[-1]], y[known[-1]], "o", color=STAND_INS[line.paint], markersize=5, clip_on=False)
         if loss and _wants_logarithm(lines):
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -165,9 +163,7 @@ def _svg(figure: Figure, name: str) -> str:
         text,
         count=1,
     )
-    text = re.sub(
-        r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", text, flags=re.DOTALL
-    )
+    text = re.sub(r"<!--.*?-->\s*|<metadata>.*?</metadata>\s*|<style.*?</style>\s*", "", text, flags=re.DOTALL)
     text = re.sub(r' d="([^"]*)"', lambda path: f' d="{_shorter(path[1])}"', text)
     text = re.sub(r'\bid="', f'id="{name}-', text)
     text = re.sub(r'(url\(#|href="#)', rf"\1{name}-", text)

@@ -39,9 +39,7 @@ class Goal:
 
 def read_goals(rule: str | None, fd_u_destination: float | None = None) -> dict[str, Goal]:
     """Return the conditions of ``rule`` by measure; a bound on fd_u may also be recorded by itself."""
-    found = (
-        Goal(key, SIGNS.get(sign) or sign, float(bound)) for key, sign, bound in CONDITION.findall(rule or "")
-    )
+    found = (Goal(key, SIGNS.get(sign) or sign, float(bound)) for key, sign, bound in CONDITION.findall(rule or ""))
     goals = {goal.key: goal for goal in found}
     if "fd_u" not in goals and fd_u_destination is not None:
         goals["fd_u"] = Goal("fd_u", ">", fd_u_destination)

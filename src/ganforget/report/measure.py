@@ -52,8 +52,7 @@ MEASURES = (
         "auc_ut",
         DISCRIMINATOR,
         "Forget image scored above an image never trained on",
-        "Above 0.5, scores still give the forget images away as training images; below 0.5, their low "
-        "scores do.",
+        "Above 0.5, scores still give the forget images away as training images; below 0.5, their low scores do.",
         "0.5, as after retraining",
     ),
     Measure(
@@ -120,8 +119,7 @@ MEASURES = (
         "fd_floor",
         OTHERS,
         "Floor of that distance",
-        "The distance between two separate sets of real images, as many in each: nothing can be expected "
-        "below it.",
+        "The distance between two separate sets of real images, as many in each: nothing can be expected below it.",
         "for comparison",
         places=2,
         distance=True,

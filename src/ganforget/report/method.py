@@ -167,9 +167,7 @@ def work_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
     work = results.get("work") or {}
     names = (("Generator", "g"), ("Discriminator", "d"))
     return (
-        [(name, count(work.get(f"{k}_forward")), count(work.get(f"{k}_backward"))) for name, k in names]
-        if work
-        else []
+        [(name, count(work.get(f"{k}_forward")), count(work.get(f"{k}_backward"))) for name, k in names] if work else []
     )
 
 
@@ -177,11 +175,7 @@ def duplicate_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return copies of forget images as (where, exact, near); empty where nothing was recorded."""
     found = results.get("duplicates") or {}
     names = (("Retain set", "retain"), ("Holdout set", "holdout"))
-    return (
-        [(name, count(found.get(f"{k}_exact")), count(found.get(f"{k}_near"))) for name, k in names]
-        if found
-        else []
-    )
+    return [(name, count(found.get(f"{k}_exact")), count(found.get(f"{k}_near"))) for name, k in names] if found else []
 
 
 def facts(table: object, prefix: str = "") -> list[Row]:

@@ -63,9 +63,7 @@ def read_strips(run: RunFiles) -> list[Strip]:
         if path.exists():
             strip = _open(path, (tile * count, tile))
             cuts = [strip.crop((tile * k, 0, tile * (k + 1), tile)) for k in range(count)]
-            strips.append(
-                Strip(name, meaning, tuple(_uri(cut, LARGEST_TILE) for cut in cuts), tile <= PIXELATED_UP_TO)
-            )
+            strips.append(Strip(name, meaning, tuple(_uri(cut, LARGEST_TILE) for cut in cuts), tile <= PIXELATED_UP_TO))
     return strips
 
 
@@ -104,9 +102,7 @@ def _open(path: Path, size: tuple[int, int]) -> Image.Image:
             with Image.open(path, formats=["PNG"]) as image:
                 if image.size != size:
                     found = f"{image.size[0]}x{image.size[1]}"
-                    raise InputError(
-                        f"{path} is {found} pixels, expected {size[0]}x{size[1]}; it is damaged."
-                    )
+                    raise InputError(f"{path} is {found} pixels, expected {size[0]}x{size[1]}; it is damaged.")
                 return image.convert("L" if image.mode == "L" else "RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"The picture {path} cannot be read ({error}); it may be truncated.") from error

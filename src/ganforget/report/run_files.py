@@ -26,9 +26,7 @@ REQUIRED = {"task": TEXT, "mode": TEXT, "reached": FLAG, "steps": WHOLE, "before
 OPTIONAL = {
     **dict.fromkeys(("substitute", "destination", "preset", "fake_label_rule", "membership", "latent"), TEXT),
     **dict.fromkeys(("extractor", "fd_name", "destination_rule"), TEXT),
-    **dict.fromkeys(
-        ("max_steps", "schedule_steps", "n_forget", "n_inverted", "n_retain_seen", "seed"), WHOLE
-    ),
+    **dict.fromkeys(("max_steps", "schedule_steps", "n_forget", "n_inverted", "n_retain_seen", "seed"), WHOLE),
     **dict.fromkeys(("fake_label", "lambda1", "lambda2", "inversion_error", "fd_u_destination"), NUMBER),
     **dict.fromkeys(("cost_kimg", "seconds_per_kimg"), NUMBER),
     **dict.fromkeys(("classes", "warnings"), LIST),
@@ -66,9 +64,7 @@ def read_run(folder: Path) -> RunFiles:
     version, and where another file of the run is there but damaged.
     """
     if not folder.is_dir():
-        raise InputError(
-            f"There is no run folder at {folder}; expected the numbered folder of an unlearning run."
-        )
+        raise InputError(f"There is no run folder at {folder}; expected the numbered folder of an unlearning run.")
     return RunFiles(
         folder=folder,
         results=_read_results(folder / "results.json"),
@@ -148,7 +144,5 @@ def _read_scores(path: Path) -> dict[str, dict[str, list[float]]]:
         _check(path, moment, groups, TABLE)
         for group, values in groups.items():
             if not (values is None or (isinstance(values, list) and all(map(is_number, values)))):
-                raise InputError(
-                    f"{path} has something else than numbers under {moment}.{group}; the file is damaged."
-                )
+                raise InputError(f"{path} has something else than numbers under {moment}.{group}; the file is damaged.")
     return {moment: {k: v for k, v in groups.items() if v} for moment, groups in scores.items()}

@@ -61,9 +61,7 @@ def verdict(results: dict[str, Any], data: str | None, goals: dict[str, Goal]) -
     steps, limit = results["steps"], results.get("max_steps")
     of_limit = f" of at most {count(limit)}" if limit is not None else ""
     if results.get("interrupted"):
-        sentence = (
-            f"{asked}, the run was interrupted at step {count(steps)}{of_limit}, before it had finished."
-        )
+        sentence = f"{asked}, the run was interrupted at step {count(steps)}{of_limit}, before it had finished."
         if not results["reached"]:
             sentence += f" It did not reach {destination}."
         shown = (
@@ -74,9 +72,7 @@ def verdict(results: dict[str, Any], data: str | None, goals: dict[str, Goal]) -
         remark = f"{shown} The network is no result until the run is resumed and ends."
         return Verdict("stopped", "Interrupted", sentence, (remark,))
     if not results["reached"]:
-        sentence = (
-            f"{asked}, the run did not reach {destination}; it stopped after {count(steps)}{of_limit} steps."
-        )
+        sentence = f"{asked}, the run did not reach {destination}; it stopped after {count(steps)}{of_limit} steps."
         remark = "On this evidence the network that it left should not be used in place of the original."
         return Verdict("missed", "Destination not reached", sentence, (remark, *_other_destination(results)))
     sentence = f"{asked}, the run reached {destination} after {count(steps)}{of_limit} steps."
@@ -93,9 +89,7 @@ def _destination(results: dict[str, Any]) -> str:
 
 def _contradictions(results: dict[str, Any], goals: dict[str, Goal]) -> list[str]:
     after = results.get("after") or {}
-    missed = [
-        goal for goal in goals.values() if after.get(goal.key) is not None and not goal.met(after[goal.key])
-    ]
+    missed = [goal for goal in goals.values() if after.get(goal.key) is not None and not goal.met(after[goal.key])]
     return [
         f"The stop check during the run saw {goal.key} {goal.text}; the full evaluation afterwards measures "
         f"{significant(after[goal.key])}, which is short of it."
@@ -117,8 +111,7 @@ def _other_destination(results: dict[str, Any]) -> list[str]:
     met = all(goal.met(after[goal.key]) for goal in goals)
     figures = ", ".join(f"{goal.key} {significant(after[goal.key])}" for goal in goals)
     return [
-        f"By the full evaluation, the {other} destination ({rule}) is {'met too' if met else 'not met'}: "
-        f"{figures}."
+        f"By the full evaluation, the {other} destination ({rule}) is {'met too' if met else 'not met'}: {figures}."
     ]
 
 
@@ -126,9 +119,7 @@ def leak(results: dict[str, Any]) -> Leak:
     """Return what the discriminator’s scores still betray, in both directions."""
     value = (results.get("after") or {}).get("auc_ut")
     retrained = (results.get("retrained") or {}).get("auc_ut")
-    yardstick = (
-        f"{decimal(retrained, 2)} was measured" if retrained is not None else "about 0.5 would be expected"
-    )
+    yardstick = f"{decimal(retrained, 2)} was measured" if retrained is not None else "about 0.5 would be expected"
     compare = f"For a GAN retrained without the forget images, {yardstick}."
     if value is None:
         sentence = (
@@ -174,18 +165,14 @@ def glances(results: dict[str, Any], fd_name: str | None) -> list[Glance]:
         away = _glance(results, "fd_u", f"{distance} to the class", "higher is further away", 2)
         return [recall, away, kept, accuracy]
     rank = _glance(results, "auc_lu", "Retain scored above forget", "0.5 is alike, 1 is always")
-    way = _glance(
-        results, "substitution", "Distance left to the substitutes", "1 is unchanged, 0 is in place"
-    )
+    way = _glance(results, "substitution", "Distance left to the substitutes", "1 is unchanged, 0 is in place")
     return [rank, way, kept, accuracy]
 
 
 def _glance(results: dict[str, Any], key: str, name: str, note: str, places: int = 2) -> Glance:
     before, after = results["before"].get(key), (results.get("after") or {}).get(key)
     missing = before is None and after is None
-    return Glance(
-        name, key, decimal(before, places), decimal(after, places), "not measured" if missing else note
-    )
+    return Glance(name, key, decimal(before, places), decimal(after, places), "not measured" if missing else note)
 
 
 def cost_sentence(results: dict[str, Any]) -> str | None:
@@ -196,6 +183,4 @@ def cost_sentence(results: dict[str, Any]) -> str | None:
     if kimg is None:
         return f"It took {duration(seconds)}."
     images = count(kimg * 1000)
-    return (
-        f"It took {duration(seconds)}: the time in which this machine trains this network on {images} images."
-    )
+    return f"It took {duration(seconds)}: the time in which this machine trains this network on {images} images."

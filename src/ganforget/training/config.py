@@ -45,6 +45,9 @@ class TrainingConfig:
     augment: Literal["none", "ada", "fixed"] = "none"
     """Augmentation of what D sees: none, adaptive (ADA), or with a fixed probability."""
 
+    augment_preset: Literal["paper", "digits"] = "paper"
+    """Which transforms: the paper's for natural images, or gentle ones for handwriting on black."""
+
     augment_p: float = 0.0
     """Probability of each augmentation for 'fixed', and where 'ada' starts."""
 
@@ -91,16 +94,26 @@ class TrainingConfig:
     """Thousands of images between snapshots of the resume state and the model."""
 
     def __post_init__(self) -> None:
-        for name in ("kimg", "batch_size", "learning_rate", "tick_kimg", "snapshot_kimg", "channel_base"):
+        for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected a positive number.")
-        for name in ("r1_gamma", "r1_interval", "path_length_weight", "ema_kimg", "augment_p"):
-            if getattr(self, name) < 0:
+        for name in _NOT_NEGATIVE:
+            if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected zero or more.")
+        for name in ("augment_p", "style_mixing"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}; expected a probability.")
+        for name, words in (("augment", _AUGMENT), ("augment_preset", _PRESETS), ("d_architecture", _ARCHITECTURES)):
+            if getattr(self, name) not in words:
+                raise InputError(f"{name} is {getattr(self, name)!r}; expected one of {', '.join(words)}.")
         group = min(self.mbstd_group_size, self.batch_size)
         if self.batch_size % group:
-            raise InputError(
-                f"batch_size is {self.batch_size}; expected a multiple of mbstd_group_size ({group})."
-            )
-        if not 0 <= self.augment_p <= 1:
-            raise InputError(f"augment_p is {self.augment_p}; expected a probability.")
+            raise InputError(f"batch_size is {self.batch_size}; expected a multiple of mbstd_group_size ({group}).")
+
+
+_POSITIVE = (
+    *("kimg", "batch_size", "learning_rate", "path_length_interval", "ada_kimg", "z_dim", "w_dim", "mapping_layers"),
+    *("channel_base", "channel_max", "mbstd_group_size", "tick_kimg", "snapshot_kimg"),
+)
+_NOT_NEGATIVE = ("r1_gamma", "r1_interval", "path_length_weight", "ema_kimg")
+_AUGMENT, _PRESETS, _ARCHITECTURES = ("none", "ada", "fixed"), ("paper", "digits"), ("orig", "skip", "resnet")

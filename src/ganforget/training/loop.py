@@ -12,14 +12,14 @@ from torch import Tensor
 from ganforget.data import ImageDataset
 from ganforget.errors import NumericalError
 from ganforget.interruption import StopRequest
-from ganforget.models.augment import AugmentPipe
+from ganforget.models.augment import AugmentPipe, augment_preset
 from ganforget.randomness import permutation, stream
 from ganforget.training.config import TrainingConfig
 from ganforget.training.ema import ema_decay, update_ema
 from ganforget.training.losses import d_loss, g_loss, path_length_loss, path_lengths, r1_penalty
-from ganforget.training.state import TrainingState
+from ganforget.training.state import Sums, TrainingState
 
-__all__ = ["Sums", "Tick", "TrainingBatches", "train", "training_step"]
+__all__ = ["Tick", "TrainingBatches", "train", "training_step"]
 
 
 @dataclass(frozen=True)
@@ -35,20 +35,6 @@ class Tick:
     score_real: float
     score_fake: float
     augment_p: float
-
-
-@dataclass
-class Sums:
-    """Running sums since the last tick."""
-
-    d_loss: float = 0.0
-    g_loss: float = 0.0
-    r1: float = 0.0
-    real: float = 0.0
-    fake: float = 0.0
-    sign: float = 0.0
-    steps: int = 0
-    r1_steps: int = 0
 
 
 class TrainingBatches:
@@ -80,17 +66,13 @@ class TrainingBatches:
     def labels(self, name: str, step: int) -> Tensor | None:
         if not self.c_dim:
             return None
-        draw = torch.randint(
-            len(self.data), (self.config.batch_size,), generator=stream(self.config.seed, name, step)
-        )
+        draw = torch.randint(len(self.data), (self.config.batch_size,), generator=stream(self.config.seed, name, step))
         c = self.data.one_hot(draw.numpy())
         assert c is not None
         return c.to(self.device)
 
 
-def _generate(
-    state: TrainingState, config: TrainingConfig, c: Tensor | None, name: str
-) -> tuple[Tensor, Tensor]:
+def _generate(state: TrainingState, config: TrainingConfig, c: Tensor | None, name: str) -> tuple[Tensor, Tensor]:
     """Return (images, ws) of fresh latents, with style mixing and random noise from the step's streams."""
     G, step = state.G, state.step
     device = next(G.parameters()).device
@@ -108,10 +90,10 @@ def _generate(
 
 
 def training_step(
-    state: TrainingState, config: TrainingConfig, batches: TrainingBatches, augment: AugmentPipe | None, sums: Sums
+    state: TrainingState, config: TrainingConfig, batches: TrainingBatches, augment: AugmentPipe | None
 ) -> None:
     """Take one step of G and one of D, with their lazy regularisers; changes ``state``."""
-    G, D, step = state.G, state.D, state.step
+    G, D, step, sums = state.G, state.D, state.step, state.sums
 
     def seen(images: Tensor, name: str) -> Tensor:
         """What D sees of ``images``."""
@@ -188,30 +170,31 @@ def train(
     Raises NumericalError as soon as a loss is not finite: the last snapshot is the last good state.
     """
     batches = TrainingBatches(data, config, device, state.G.c_dim)
-    augment = None if config.augment == "none" else AugmentPipe()
+    augment = None if config.augment == "none" else AugmentPipe(augment_preset(config.augment_preset))
     every = max(round(config.tick_kimg * 1000 / config.batch_size), 1)
     snapshot_every = max(round(config.snapshot_kimg * 1000 / config.batch_size), 1)
     last = math.ceil(config.kimg * 1000 / config.batch_size)
-    sums, began = Sums(), time.perf_counter()
+    began, first = time.perf_counter(), state.step
     while state.step < last and not stop.requested:
-        training_step(state, config, batches, augment, sums)
-        if not math.isfinite(sums.d_loss + sums.g_loss + sums.r1):
+        training_step(state, config, batches, augment)
+        if not math.isfinite(state.sums.d_loss + state.sums.g_loss + state.sums.r1):
             raise NumericalError(
                 f"Training became NaN or infinite at {state.images_seen / 1000:.1f} kimg; the last snapshot is kept. "
-                "Resume from it with a lower learning rate or a larger R1 weight."
+                "Resume it with a lower --learning-rate or a larger --r1-gamma."
             )
         if state.step % every == 0 or state.step == last:
             now = time.perf_counter()
             elapsed, began = now - began, now
             state.seconds += elapsed
             if config.augment == "ada":
-                state.augment_p = _ada(state.augment_p, sums, config)
-            on_tick(state, _tick(state, config, sums, elapsed))
-            sums = Sums()
+                state.augment_p = _ada(state.augment_p, state.sums, config)
+            on_tick(state, _tick(state, (state.step - first) * config.batch_size / elapsed))
+            state.sums, first = Sums(), state.step
         if state.step % snapshot_every == 0 and state.step < last:
             paused = time.perf_counter()
             on_snapshot(state)
             began += time.perf_counter() - paused  # writing is no training time
+    state.seconds += time.perf_counter() - began
     on_snapshot(state)
 
 
@@ -221,12 +204,12 @@ def _ada(p: float, sums: Sums, config: TrainingConfig) -> float:
     return min(max(p + math.copysign(change, sums.sign / sums.steps - config.ada_target), 0.0), 1.0)
 
 
-def _tick(state: TrainingState, config: TrainingConfig, sums: Sums, elapsed: float) -> Tick:
-    n = sums.steps
+def _tick(state: TrainingState, images_per_second: float) -> Tick:
+    sums, n = state.sums, state.sums.steps
     return Tick(
         kimg=state.images_seen / 1000,
         seconds=state.seconds,
-        images_per_second=n * config.batch_size / elapsed,
+        images_per_second=images_per_second,
         d_loss=sums.d_loss / n,
         g_loss=sums.g_loss / n,
         r1=sums.r1 / max(sums.r1_steps, 1),

@@ -9,7 +9,7 @@ import torch
 from ganforget.data import ImageDataset
 from ganforget.models.gan import GanConfig
 from ganforget.training.config import TrainingConfig
-from ganforget.training.loop import Sums, TrainingBatches, training_step
+from ganforget.training.loop import TrainingBatches, training_step
 from ganforget.training.state import new_state
 
 __all__ = ["seconds_per_kimg"]
@@ -34,13 +34,13 @@ def seconds_per_kimg(networks: GanConfig, device: torch.device) -> float:
     state = new_state(config, networks, device)
     batches = TrainingBatches(data, config, device, classes)
     for _ in range(2):
-        training_step(state, config, batches, None, Sums())
+        training_step(state, config, batches, None)
     state.step = 0
     seconds = []
     for _ in range(_REPEATS):
         began = time.perf_counter()
         for _ in range(_CYCLE):
-            training_step(state, config, batches, None, Sums())
+            training_step(state, config, batches, None)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - began)

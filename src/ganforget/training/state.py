@@ -1,7 +1,7 @@
 """Everything that resuming a training needs, and its files."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,21 @@ from ganforget.randomness import stream
 from ganforget.training.config import TrainingConfig
 from ganforget.training.networks import adam
 
-__all__ = ["TrainingState", "load_state", "new_state", "optimizer_tensors", "restore_optimizer", "save_state"]
+__all__ = ["Sums", "TrainingState", "load_state", "new_state", "optimizer_tensors", "restore_optimizer", "save_state"]
+
+
+@dataclass
+class Sums:
+    """Running sums since the last tick; a part of the state, as ADA decides on them."""
+
+    d_loss: float = 0.0
+    g_loss: float = 0.0
+    r1: float = 0.0
+    real: float = 0.0
+    fake: float = 0.0
+    sign: float = 0.0
+    steps: int = 0
+    r1_steps: int = 0
 
 
 @dataclass
@@ -34,6 +48,7 @@ class TrainingState:
     seconds: float = 0.0
     augment_p: float = 0.0
     path_length_mean: float = 0.0
+    sums: Sums = field(default_factory=Sums)
 
 
 def new_state(config: TrainingConfig, networks: GanConfig, device: torch.device) -> TrainingState:
@@ -80,13 +95,12 @@ def save_state(state: TrainingState, folder: Path) -> None:
     make_folder(folder)
     tensors: dict[str, Tensor] = {}
     for prefix, network in (("G.", state.G), ("D.", state.D), ("G_ema.", state.G_ema)):
-        tensors |= {
-            prefix + k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()
-        }
+        tensors |= {prefix + k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
     tensors |= optimizer_tensors(state.G_optimizer, "G_optimizer.")
     tensors |= optimizer_tensors(state.D_optimizer, "D_optimizer.")
     counters = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
-    data = safetensors.torch.save(tensors | {"counters": counters})
+    sums = torch.tensor([float(value) for value in asdict(state.sums).values()], dtype=torch.float64)
+    data = safetensors.torch.save(tensors | {"counters": counters, "sums": sums})
     write_bytes(folder / "state.safetensors", data)
     write_json(folder / "about.json", {"schema_version": 1, "kind": "training"})
 
@@ -103,4 +117,7 @@ def load_state(state: TrainingState, folder: Path) -> TrainingState:
         raise ModelFileError(f"The resume state in {folder} has no counters; it is damaged.")
     for name, value in zip(_COUNTERS, tensors["counters"].tolist(), strict=True):
         setattr(state, name, int(value) if name in ("step", "images_seen") else value)
+    if "sums" in tensors:  # else the state of an early training, which lies at a tick
+        sums = tensors["sums"].tolist()
+        state.sums = Sums(*sums[:6], steps=int(sums[6]), r1_steps=int(sums[7]))
     return state

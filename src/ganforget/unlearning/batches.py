@@ -14,10 +14,7 @@ __all__ = ["cyclic", "forget_count", "latent_batch", "original_logits", "rows_of
 def cyclic(total: int, count: int, seed: int, name: str, step: int, device: torch.device) -> Tensor:
     """Return ``count`` indices of step ``step``: passes over seeded permutations of range(total)."""
     positions = torch.arange(step * count, (step + 1) * count)
-    rounds = {
-        int(r): torch.from_numpy(permutation(seed + int(r), name, total))
-        for r in (positions // total).unique()
-    }
+    rounds = {int(r): torch.from_numpy(permutation(seed + int(r), name, total)) for r in (positions // total).unique()}
     return torch.stack([rounds[int(p) // total][int(p) % total] for p in positions]).to(device)
 
 
@@ -51,6 +48,4 @@ def original_logits(D_0: Discriminator, parts: list[tuple[Fixed, Tensor]]) -> Te
         features = torch.cat([fixed.features[chosen] for fixed, chosen in parts])
         rests = [fixed.rest[chosen] for fixed, chosen in parts if fixed.rest is not None]
         labels = [fixed.c[chosen] for fixed, chosen in parts if fixed.c is not None]
-        return D_0.head(features, torch.cat(rests) if rests else None, torch.cat(labels) if labels else None)[
-            :, 0
-        ]
+        return D_0.head(features, torch.cat(rests) if rests else None, torch.cat(labels) if labels else None)[:, 0]

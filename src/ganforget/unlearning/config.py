@@ -82,8 +82,11 @@ class CascadeConfig:
     pool: int = 2048
     """Samples of G_0 that anchors and distillation draw from."""
 
-    margin: float = 0.03
-    """How far beyond the destination a running estimate must be before the cascade stops."""
+    margin: float = 0.02
+    """How far beyond the generator's destination a running estimate must be before the cascade stops."""
+
+    auc_margin: float = 0.05
+    """How far beyond 0.8 the running estimate of auc_lu must be."""
 
     check_interval: int = 5
     """Steps between stop checks."""
@@ -97,9 +100,7 @@ class CascadeConfig:
                 "The other-class substitute is for class unlearning; use average, truncation or projection for items."
             )
         if self.task == "class" and self.substitute in ("truncation", "projection"):
-            raise InputError(
-                f"The {self.substitute} substitute is for items; use other-class or average for a class."
-            )
+            raise InputError(f"The {self.substitute} substitute is for items; use other-class or average for a class.")
         for name in ("max_steps", "batch_size", "check_interval", "pool"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; expected at least 1.")

@@ -85,9 +85,7 @@ def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
 
 def _generated(cascade: Cascade, state: CascadeState, count: int) -> tuple[Tensor, Tensor | None]:
     """Return ``count`` images of the current G at latents of the pool, without gradient, with their labels."""
-    rows = cyclic(
-        len(cascade.anchors), count, cascade.config.seed, "generated", state.step, cascade.latents.ws.device
-    )
+    rows = cyclic(len(cascade.anchors), count, cascade.config.seed, "generated", state.step, cascade.latents.ws.device)
     assert cascade.anchors.ws is not None
     with torch.no_grad():
         images = state.G.synthesis(cascade.anchors.ws[rows], noise_mode="const")
@@ -134,11 +132,9 @@ def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     if config.adversarial:
         state.D.requires_grad_(False)
         labels = (
-            None
-            if cascade.latents.labels is None
-            else one_hot(cascade.latents.labels[chosen].cpu().numpy(), G.c_dim)
+            None if cascade.latents.labels is None else one_hot(cascade.latents.labels[chosen].cpu().numpy(), G.c_dim)
         )
-        c = None if labels is None else torch.cat([labels, rows_of(cascade.anchors.c, anchor)])
+        c = None if labels is None or cascade.anchors.c is None else torch.cat([labels, cascade.anchors.c[anchor]])
         logits = state.D(images, c)[:, 0]
         cascade.work.d_forward += len(images)
         cascade.work.d_backward += len(images)

@@ -5,11 +5,11 @@ from torch import Tensor
 
 __all__ = ["auto_fake_label", "fake_label_warning"]
 
-SPREADS_BELOW = 2.0
+SPREADS_BELOW = 3.0
 
 
 def auto_fake_label(forget_scores: Tensor) -> float:
-    """Return the mean of D_0's scores of the forget images [N] less two of their standard deviations.
+    """Return the mean of D_0's scores of the forget images [N] less three of their standard deviations.
 
     Forget images are a random part of the training images, so their scores under D_0 are those of training images;
     nothing else is looked at, which keeps zero-shot free of retain images.

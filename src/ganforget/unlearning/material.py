@@ -14,8 +14,8 @@ from ganforget.data import one_hot
 from ganforget.models.gan import Gan
 from ganforget.models.latents import LatentStatistics, map_latents
 from ganforget.models.stylegan2 import Discriminator, Generator
-from ganforget.randomness import sample_labels, sample_latents
 from ganforget.options import SubstituteName
+from ganforget.randomness import sample_labels, sample_latents
 from ganforget.substitute import average, other_class, projection, truncation
 from ganforget.work import Work
 
@@ -54,9 +54,7 @@ class ForgetLatents:
 
 
 @torch.no_grad()
-def fix_images(
-    D_0: Discriminator, images: Tensor, c: Tensor | None, work: Work, ws: Tensor | None = None
-) -> Fixed:
+def fix_images(D_0: Discriminator, images: Tensor, c: Tensor | None, work: Work, ws: Tensor | None = None) -> Fixed:
     """Return ``images`` [N, C, H, W] with D_0's features."""
     parts = [D_0.trunk(part) for part in images.split(256)]
     work.d_forward += len(images)

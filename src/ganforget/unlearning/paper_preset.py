@@ -38,16 +38,12 @@ def paper_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     return losses
 
 
-def _generate(
-    cascade: Cascade, state: CascadeState, name: str, *, gradient: bool
-) -> tuple[Tensor, Tensor | None]:
+def _generate(cascade: Cascade, state: CascadeState, name: str, *, gradient: bool) -> tuple[Tensor, Tensor | None]:
     """Return images of the current G at fresh latents, with labels as the anchors have them."""
     count, seed = forget_count(cascade), cascade.config.seed
     first = state.step * count
     z = sample_latents(seed, f"paper_{name}", range(first, first + count), state.G.z_dim)
-    rows = cyclic(
-        len(cascade.anchors), count, seed, f"paper_{name}_labels", state.step, cascade.latents.ws.device
-    )
+    rows = cyclic(len(cascade.anchors), count, seed, f"paper_{name}_labels", state.step, cascade.latents.ws.device)
     c = rows_of(cascade.anchors.c, rows)
     labels = None if c is None else c.argmax(dim=1).cpu().numpy()
     with torch.set_grad_enabled(gradient):
@@ -95,9 +91,7 @@ def _g_unlearning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     )
     state.D.requires_grad_(False)
     terms = {
-        "g_substitute": substitute_loss(
-            images, substitutes, config.lambda1, config.lambda2, cascade.perceptual
-        ),
+        "g_substitute": substitute_loss(images, substitutes, config.lambda1, config.lambda2, cascade.perceptual),
         "g_forget": g_forget_loss(_score(cascade, state, images, c)),
     }
     losses = descend(state.G_optimizer, terms)

@@ -55,14 +55,10 @@ def save_cascade(state: CascadeState, folder: Path) -> None:
     tensors: dict[str, Tensor] = {}
     for name in _NETWORKS:
         network = getattr(state, name)
-        tensors |= {
-            f"{name}.{k}": v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()
-        }
+        tensors |= {f"{name}.{k}": v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
     tensors |= optimizer_tensors(state.G_optimizer, "G_optimizer.")
     tensors |= optimizer_tensors(state.D_optimizer, "D_optimizer.")
-    tensors["counters"] = torch.tensor(
-        [float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64
-    )
+    tensors["counters"] = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
     write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
     write_json(folder / "about.json", {"schema_version": 1, "kind": "unlearning"})
 

@@ -1,0 +1,48 @@
+"""What people ask of a training run: the training itself, its data, and where it goes. Imports no torch."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from ganforget.errors import InputError
+from ganforget.training.config import TrainingConfig
+
+__all__ = ["TrainOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(TrainingConfig):
+    """Options of one training run."""
+
+    data: str
+    """Training data: digits, mnist, cifar10, or a folder or ZIP of images."""
+
+    data_path: Path | None = None
+    """Folder of the data set's files (default: the download folder)."""
+
+    data_subset: int | None = None
+    """Train on this many images only, the first of one seeded permutation."""
+
+    data_subset_seed: int = 0
+    """Seed of that permutation."""
+
+    exclude: Path | None = None
+    """A forget_set.json whose images are left out: the retrained GAN. The labels stay as they are."""
+
+    keep_snapshots: bool = False
+    """Keep the model of every snapshot, not only the last one."""
+
+    device: str = "auto"
+    """auto, cpu or cuda."""
+
+    outdir: Path = Path("runs")
+    """Where the run's numbered folder is made."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.device not in ("auto", "cpu", "cuda"):
+            raise InputError(f"--device is {self.device!r}; expected auto, cpu or cuda.")
+
+    @property
+    def config(self) -> TrainingConfig:
+        """The options of the training itself."""
+        return TrainingConfig(**{field.name: getattr(self, field.name) for field in fields(TrainingConfig)})
