@@ -4,6 +4,7 @@ import io
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ganforget.errors import InputError, OutputError
 
 __all__ = [
     "append_json_line",
+    "keep_json_lines",
     "make_folder",
     "read_json",
     "read_json_lines",
@@ -86,6 +88,13 @@ def read_json_lines(path: Path) -> list[Any]:
             if number + 1 < len(lines):
                 raise InputError(f"Line {number + 1} of {path} is not valid JSON; the log is damaged.") from error
     return values
+
+
+def keep_json_lines(path: Path, keep: Callable[[Any], bool]) -> None:
+    """Rewrite a log with the lines that ``keep`` holds for: a run that goes on repeats the others."""
+    lines = [json.dumps(value, allow_nan=False) + "\n" for value in read_json_lines(path) if keep(value)]
+    if path.exists():
+        write_bytes(path, "".join(lines).encode())
 
 
 def write_image_grid(path: Path, images: np.ndarray, columns: int) -> None:

@@ -1,19 +1,24 @@
 """What people ask for, in plain values: the options of commands and of the Python calls. Imports no torch."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol, Self
 
 from ganforget.errors import InputError
 
 __all__ = [
     "Destination",
+    "ForgetSelection",
     "Latent",
     "Mode",
     "Preset",
     "SubstituteName",
     "Task",
     "UnlearnOptions",
+    "check_at_least",
+    "check_device",
+    "check_forget_sets",
 ]
 
 Task = Literal["item", "class"]
@@ -22,6 +27,19 @@ SubstituteName = Literal["average", "truncation", "projection", "other-class"]
 Preset = Literal["default", "paper"]
 Destination = Literal["default", "paper"]
 Latent = Literal["w", "w+"]
+
+
+class ForgetSelection(Protocol):
+    """Which images to forget: a class or classes, so many random ones, or what a file or folder names."""
+
+    @property
+    def forget_class(self) -> tuple[int, ...]: ...
+    @property
+    def forget_random(self) -> int | None: ...
+    @property
+    def forget(self) -> Path | None: ...
+    @property
+    def seed(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -108,25 +126,59 @@ class UnlearnOptions:
     """Check everything, say what would be done, write nothing."""
 
     def __post_init__(self) -> None:
-        given = [bool(self.forget_class), self.forget_random is not None, self.forget is not None]
-        if sum(given) != 1:
-            choices = "--forget-class, --forget-random and --forget"
-            raise InputError(f"{sum(given)} forget sets were given; expected exactly one of {choices}.")
+        check_forget_sets(self)
         if self.data is None and (self.mode != "zero-shot" or self.forget is None):
             raise InputError("No --data was given; it may be left out only in zero-shot with --forget FOLDER.")
-        if self.fake_label != "auto":
-            try:
-                float(self.fake_label)
-            except ValueError as error:
-                raise InputError(f"--fake-label is {self.fake_label!r}; expected auto or a number.") from error
-        for name in ("max_steps", "forget_random", "invert"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"--{name.replace('_', '-')} is {value}; expected at least 1.")
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise InputError(f"--device is {self.device!r}; expected auto, cpu or cuda.")
+        if self.fake_label != "auto" and not _is_finite(self.fake_label):
+            raise InputError(f"--fake-label is {self.fake_label!r}; expected auto or a number.")
+        check_at_least(self, 1, "max_steps", "forget_random", "invert")
+        check_at_least(self, 0, "lambda1", "lambda2", "schedule_steps")
+        check_device(self.device)
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Self:
+        """Return the options that a run's config.json holds."""
+        values = dict(plain)
+        for name in ("data_path", "forget", "outdir"):
+            values[name] = None if plain.get(name) is None else Path(plain[name])
+        values["forget_class"] = tuple(plain.get("forget_class", ()))
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise InputError(f"The run's configuration is of another version ({error}).") from error
 
     @property
     def task(self) -> Task:
         """item or class; a saved forget set may still turn out to be a class."""
         return "class" if self.forget_class else "item"
+
+
+def check_forget_sets(options: ForgetSelection, *, optional: bool = False) -> None:
+    """Raise InputError unless exactly one of the options that name a forget set is given (optional: at most one)."""
+    count = sum([bool(options.forget_class), options.forget_random is not None, options.forget is not None])
+    if count > 1 or (count == 0 and not optional):
+        raise InputError(
+            f"{count} forget sets were given; expected {'at most' if optional else 'exactly'} one of --forget-class, "
+            "--forget-random and --forget."
+        )
+
+
+def check_at_least(options: object, least: int, *names: str) -> None:
+    """Raise InputError for the first of the options ``names`` that is below ``least``, infinite or NaN."""
+    for name in names:
+        value = getattr(options, name)
+        if value is not None and not (value >= least and math.isfinite(value)):
+            raise InputError(f"--{name.replace('_', '-')} is {value}; expected at least {least}.")
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def check_device(name: str) -> None:
+    """Raise InputError for a device that is none."""
+    if name not in ("auto", "cpu", "cuda"):
+        raise InputError(f"--device is {name!r}; expected auto, cpu or cuda.")

@@ -9,10 +9,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ganforget.errors import OutputError
-from ganforget.files import make_folder
+from ganforget.errors import InputError, OutputError
+from ganforget.files import make_folder, read_json
 
-__all__ = ["circumstances", "new_run"]
+__all__ = ["circumstances", "new_run", "read_run_config"]
 
 
 def new_run(outdir: Path, description: str) -> Path:
@@ -29,6 +29,20 @@ def new_run(outdir: Path, description: str) -> Path:
             number += 1
         except OSError as error:
             raise OutputError(f"Cannot create {run} ({error.strerror}); choose another --outdir.") from error
+
+
+def read_run_config(run: Path, command: str | None = None) -> dict[str, Any]:
+    """Read the config.json of a run of ``command`` ("train" or "unlearn"; None: of either).
+
+    Raises InputError where ``run`` is no run folder, or one of another command.
+    """
+    if not (run / "config.json").is_file():
+        raise InputError(f"There is no run in {run}; expected a numbered folder that ganforget made.")
+    config = read_json(run / "config.json", kind="run configuration")
+    found = config.get("command") if isinstance(config, dict) else None
+    if found not in ((command,) if command else ("train", "unlearn")) or not isinstance(config.get("options"), dict):
+        raise InputError(f"{run} is no {command or 'training or unlearning'} run; expected a folder that it made.")
+    return config
 
 
 def circumstances(device: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganforget.api.preparation import Prepared
+from ganforget.api.reconstruction import reconstruction_errors
 from ganforget.api.task import UnlearningTask
 from ganforget.data import one_hot
 from ganforget.evaluation.evaluate import evaluate
@@ -16,19 +17,16 @@ from ganforget.evaluation.reference import Reference, measure_reference
 from ganforget.evaluation.samples import quantise
 from ganforget.evaluation.stop_rule import AUC_DESTINATION, RECALL_DESTINATION, SUBSTITUTION_DESTINATION
 from ganforget.files import make_folder, write_image_grid
-from ganforget.inversion.invert import InversionConfig, invert
 from ganforget.models.gan import Gan
-from ganforget.models.latents import latent_statistics
 from ganforget.models.scoring import Companions, scores
 from ganforget.progress import Progress
-from ganforget.randomness import permutation, sample_latents
+from ganforget.randomness import sample_latents
 from ganforget.unlearning.cascade import Check
 
 __all__ = ["Measured", "measure_before_and_after"]
 
 _SHOWN_IMAGES = 16
 _SHOWN_SAMPLES = 10
-_RECONSTRUCTED = 64
 
 Measures = dict[str, float | None]
 
@@ -91,13 +89,14 @@ def measure_before_and_after(
     if check.reached and not reached:
         warnings.append("The running estimate said that the destination was reached, the measures say that it was not.")
     strips, columns, images = _pictures(prepared, original, unlearned)
+    extractor = None if reference is None else reference.extractor
     return Measured(
         before,
         after,
         sham_measures,
         reached,
-        None if reference is None else reference.extractor.name,
-        None if reference is None else reference.extractor.title,
+        None if extractor is None else extractor.name,
+        None if extractor is None else extractor.title,
         {"before": scores_before, "after": scores_after},
         strips,
         columns,
@@ -136,18 +135,14 @@ def _rounded(values: list[float]) -> list[float]:
 def _reconstruct(task: UnlearningTask, gan: Gan) -> Measures:
     """Return rec_u and rec_t: the error of fresh inversions of forget and of holdout images."""
     assert task.splits is not None
-    config = InversionConfig(latent=task.options.latent, seed=task.options.seed + 1)
-    statistics = latent_statistics(gan.G, seed=task.options.seed + 1)
-    holdout = task.splits.holdout
-    if task.forget.classes and holdout.labels is not None:  # a class is compared with its own
-        holdout = holdout.subset(np.flatnonzero(np.isin(holdout.labels, task.forget.classes)))
-    found: Measures = {}
-    for key, images in (("rec_u", task.forget_images), ("rec_t", holdout)):
-        rows = permutation(task.options.seed, "reconstruct", len(images))[:_RECONSTRUCTED]
-        labels = images.labels[rows] if gan.G.c_dim and images.labels is not None else None
-        inversion = invert(gan.G, images.tensor(rows), labels, statistics, config)
-        found[key] = float(inversion.errors.mean())
-    return found
+    return reconstruction_errors(
+        gan,
+        task.forget_images,
+        task.splits.holdout,
+        classes=task.forget.classes,
+        latent=task.options.latent,
+        seed=task.options.seed,
+    )
 
 
 def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: Check) -> bool:

@@ -20,7 +20,7 @@ from ganforget.randomness import permutation, sample_latents
 from ganforget.training.config import TrainingConfig
 from ganforget.training.state import TrainingState, save_state
 
-__all__ = ["Snapshots"]
+__all__ = ["Snapshots", "require_finite", "write_real", "write_samples"]
 
 _COLUMNS = 10
 _ROWS = 10
@@ -49,9 +49,7 @@ class Snapshots:
         protocol = EvaluationProtocol(distance_count=_MEASURED, score_count=_MEASURED)
         members = permutation(self.config.seed, "snapshot/companions", len(self.splits.train))
         self.companions = members[: max(self.config.mbstd_group_size - 1, 0)]
-        self.reference = measure_reference(
-            self.splits, None, protocol, companions=self.companions, device=self.device
-        )
+        self.reference = measure_reference(self.splits, None, protocol, companions=self.companions, device=self.device)
 
     def write(self, state: TrainingState, *, measured: bool = True) -> dict[str, Any] | None:
         """Write everything that lets a run end here; NumericalError where a weight is no number any more."""
@@ -83,11 +81,10 @@ class Snapshots:
     def measure(self, gan: Gan, reference: Reference) -> dict[str, Any]:
         """Return the Fréchet distance, `acc` and `auc_lt` on a few hundred images; cheap, to watch a training."""
         companions = Companions(self.splits.train.tensor(self.companions[: companion_count(gan.D)]))
-        gan.D.eval()
         found = evaluate(gan.G, lambda x, c: scores(gan.D, x, c, companions), reference).measures
-        gan.D.train()
-        values = {"fd": found["fd_l"], "fd_name": reference.extractor.title}
-        return values | {name: found[name] for name in ("fd_floor", "acc", "auc_lt")}
+        values = {"fd": found["fd_l"], "fd_floor": found["fd_floor"], "acc": found["acc"], "auc_lt": found["auc_lt"]}
+        title = None if reference.extractor is None else reference.extractor.title
+        return {"fd_name": title, **{k: None if v is None else float(f"{v:.6g}") for k, v in values.items()}}
 
 
 def require_finite(state: TrainingState) -> None:
@@ -95,8 +92,8 @@ def require_finite(state: TrainingState) -> None:
     for network in (state.G, state.D, state.G_ema):
         if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
             raise NumericalError(
-                f"Weights became NaN or infinite before {state.images_seen / 1000:.1f} kimg; the snapshot before it is "
-                "kept. Resume it with a lower --learning-rate or a larger --r1-gamma."
+                f"Weights became NaN or infinite before {state.images_seen / 1000:g} kimg; the last snapshot is kept. "
+                "Go on from it with a lower learning rate or a larger R1 weight."
             )
 
 

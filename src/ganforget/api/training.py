@@ -10,21 +10,21 @@ from typing import Any
 import torch
 
 from ganforget.api.snapshots import Snapshots, write_real
-from ganforget.data import DataSpec, DataSplits, ForgetSet, load_data
+from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet, ImageDataset, load_data
 from ganforget.devices import choose_device
-from ganforget.errors import DataError, ForgetSetError, InputError, Interrupted
-from ganforget.files import append_json_line, keep_json_lines, read_json, write_json
+from ganforget.errors import DataError, InputError, Interrupted, NumericalError
+from ganforget.files import append_json_line, keep_json_lines, write_json
 from ganforget.interruption import StopRequest, stop_on_signal
 from ganforget.models.gan import GanConfig
 from ganforget.progress import Progress, Silent
-from ganforget.rundir import circumstances, new_run
-from ganforget.training.config import TrainingConfig
+from ganforget.report.numerals import duration
+from ganforget.rundir import circumstances, new_run, read_run_config
 from ganforget.training.loop import Tick, train
 from ganforget.training.networks import network_config
 from ganforget.training.options import TrainOptions
 from ganforget.training.state import TrainingState, load_state, new_state
 
-__all__ = ["CHANGEABLE", "resume_training", "train_gan"]
+__all__ = ["CHANGEABLE", "TrainingTask", "excluded_hash", "resume_training", "train_gan"]
 
 SCHEMA_VERSION = 1
 
@@ -38,9 +38,9 @@ class TrainingTask:
 
     options: TrainOptions
     splits: DataSplits
-    """The training split without what is excluded."""
-    excluded: str | None
-    """Hash of the excluded images."""
+    train: ImageDataset
+    """The training images without what is excluded."""
+    excluded: ForgetSet | None
     networks: GanConfig
     state: TrainingState
     device: torch.device
@@ -59,20 +59,17 @@ def train_gan(options: TrainOptions, progress: Progress | None = None) -> Path:
     """
     progress = progress or Silent()
     progress.stage("Loading the data")
-    forget = None if options.exclude is None else _read_excluded(options.exclude)
-    task = _task(options, forget)
+    task = _task(options, options.exclude)
     run = new_run(options.outdir, _describe(task))
     write_json(run / "config.json", _config(task))
-    if forget is not None:
-        write_json(run / "forget_set.json", forget)
-    write_real(task.splits.train, run / "images" / "real.png", conditional=task.state.G.c_dim > 0)
+    if task.excluded is not None:
+        task.excluded.save(run / "forget_set.json")
+    write_real(task.train, run / "images" / "real.png", conditional=task.state.G.c_dim > 0)
     with stop_on_signal() as stop:
         return _run(task, run, progress, stop)
 
 
-def resume_training(
-    run: Path, progress: Progress | None = None, *, changes: Mapping[str, float] | None = None
-) -> Path:
+def resume_training(run: Path, progress: Progress | None = None, *, changes: Mapping[str, float] | None = None) -> Path:
     """Go on with a training run from its last snapshot, and return its folder.
 
     ``changes`` are new values of options in ``CHANGEABLE``. Raises InputError where ``run`` is no training run, has
@@ -80,59 +77,139 @@ def resume_training(
     """
     progress = progress or Silent()
     progress.stage("Loading the data")
-    config = read_json(run / "config.json", kind="run configuration")
-    if not isinstance(config, dict) or config.get("command") != "train":
-        raise InputError(f"{run} is no training run; expected a folder that ganforget train made.")
-    changes = {name: value for name, value in (changes or {}).items() if value is not None}
+    config = read_run_config(run, "train")
+    changes = dict(changes or {})
     if set(changes) - set(CHANGEABLE):
         raise InputError(f"A training goes on with its own options; only {', '.join(CHANGEABLE)} can be changed.")
     options = replace(_read_options(config["options"], run), **changes)
     excluded = run / "forget_set.json"
-    task = _task(options, _read_excluded(excluded) if excluded.exists() else None)
+    task = _task(options, excluded if excluded.exists() else None)
     if task.splits.record["train_hash"] != config["data"]["train_hash"]:
         raise DataError(f"The data {options.data} have changed since the run {run} began; start a new run.")
     if (run / "checkpoint" / "about.json").exists():
         load_state(task.state, run / "checkpoint")
-        _set_learning_rate(task)
     if task.finished:
         raise InputError(f"The run {run} has ended at {options.kimg:g} kimg; give a larger --kimg to train longer.")
     seen = task.state.images_seen / 1000
     keep_json_lines(run / "log.jsonl", lambda line: line["kimg"] <= seen)
     if changes:
-        resumed = [*config.get("resumed", []), {"kimg": seen, "changes": dict(changes)}]
+        resumed = [*config.get("resumed", []), {"kimg": seen, "changes": changes}]
         write_json(run / "config.json", config | {"options": _plain(options), "resumed": resumed})
     progress.note(f"Goes on at {seen:g} kimg.")
     with stop_on_signal() as stop:
         return _run(task, run, progress, stop)
 
 
+def _task(options: TrainOptions, exclude: Path | None) -> TrainingTask:
+    """Check ``options`` against the data and build the networks; writes nothing."""
+    device = choose_device(options.device)
+    splits = load_data(DataSpec(options.data, options.data_path, options.data_subset, options.data_subset_seed))
+    train, excluded = splits.train, None
+    if exclude is not None:
+        excluded = ForgetSet.load(exclude, train)
+        train = train.subset(excluded.retain_indices(train))
+    if len(train) < options.batch_size:
+        raise InputError(f"There are {len(train)} images to train on; expected at least one batch: lower --batch-size.")
+    networks = network_config(options.config, train)
+    state = new_state(options.config, networks, device)
+    return TrainingTask(options, splits, train, excluded, networks, state, device)
+
+
+def _describe(task: TrainingTask) -> str:
+    """Return the run folder's description."""
+    o = task.options
+    parts = [task.splits.name + ("" if o.data_subset is None else str(o.data_subset)), f"{o.kimg:g}kimg"]
+    parts += [] if o.augment == "none" else [o.augment]
+    if task.excluded is not None:
+        parts.append("without-" + ("+".join(f"class{y}" for y in task.excluded.classes) or str(len(task.excluded))))
+    return "-".join(["train", *parts])
+
+
+def _plain(options: TrainOptions) -> dict[str, Any]:
+    """Return the options as JSON values, with paths that hold wherever the command is called."""
+    plain = asdict(options)
+    for name in ("data_path", "exclude", "outdir"):
+        plain[name] = None if plain[name] is None else str(plain[name].absolute())
+    if Path(options.data).exists() and options.data not in DATA_NAMES:
+        plain["data"] = str(Path(options.data).absolute())
+    return plain
+
+
 def _read_options(raw: dict[str, Any], run: Path) -> TrainOptions:
-    paths = {name: None if raw.get(name) is None else Path(raw[name]) for name in ("data_path", "exclude")}
+    values: dict[str, Any] = raw | {"outdir": run.parent}
+    for name in ("data_path", "exclude"):
+        values[name] = None if raw.get(name) is None else Path(raw[name])
     try:
-        return TrainOptions(**(raw | paths | {"outdir": run.parent}))
+        return TrainOptions(**values)
     except TypeError as error:
         raise InputError(f"The configuration of the run {run} is of another version ({error}).") from error
 
 
-def _read_excluded(path: Path) -> dict[str, Any]:
-    content = read_json(path, kind="forget set")
-    if not isinstance(content, dict):
-        raise ForgetSetError(f"{path} is not a forget set; make one with `ganforget forget-set create`.")
-    return content
+def _config(task: TrainingTask) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "command": "train",
+        "data": task.splits.record,
+        "excluded": excluded_hash(task.excluded),
+        "options": _plain(task.options),
+        "seed": task.options.seed,
+        **circumstances(str(task.device)),
+    }
 
 
-def _task(options: TrainOptions, forget: dict[str, Any] | None) -> TrainingTask:
-    """Check ``options`` against the data and build the networks; writes nothing."""
-    device = choose_device(options.device)
-    splits = load_data(DataSpec(options.data, options.data_path, options.data_subset, options.data_subset_seed))
-    excluded = None
-    if forget is not None:
-        splits, excluded = _exclude(splits, forget)
-    config = options.config
-    if len(splits.train) < config.batch_size:
-        raise InputError(
-            f"There are {len(splits.train)} images to train on and batch_size is {config.batch_size}; "
-            "lower --batch-size."
+def excluded_hash(excluded: ForgetSet | None) -> str | None:
+    """Return a sha256 over the hashes of the images that a training left out."""
+    if excluded is None:
+        return None
+    return hashlib.sha256("".join(excluded.hashes).encode()).hexdigest()
+
+
+def _run(task: TrainingTask, run: Path, progress: Progress, stop: StopRequest) -> Path:
+    options, state = task.options, task.state
+    splits = replace(task.splits, train=task.train)
+    snapshots = Snapshots(
+        run,
+        task.networks,
+        options.config,
+        splits,
+        excluded_hash(task.excluded),
+        task.device,
+        options.keep_snapshots,
+    )
+    measures: dict[str, Any] | None = None
+
+    def on_tick(state: TrainingState, tick: Tick) -> None:
+        append_json_line(run / "log.jsonl", {name: float(f"{value:.6g}") for name, value in asdict(tick).items()})
+        progress.step(tick.kimg, options.kimg, _pace(tick, options.kimg))
+
+    def on_snapshot(state: TrainingState) -> None:
+        nonlocal measures
+        measures = snapshots.write(state, measured=task.finished or not stop.requested)
+        if measures is not None:
+            progress.note("  ".join([f"{measures['kimg']:g} kimg", *_words(measures)]))
+
+    if state.step == 0:
+        snapshots.write(state, measured=False)
+    progress.stage("Training")
+    try:
+        train(
+            state, options.config, task.train, device=task.device, stop=stop, on_tick=on_tick, on_snapshot=on_snapshot
         )
-    networks = network_config(config, splits.train)
-    return TrainingTask(options, splits, excluded, networks, new_state(config, networks, device), device)
+    except NumericalError as error:
+        slower = f"ganforget resume {run} --learning-rate {options.learning_rate / 2:g}"
+        raise NumericalError(f"{error} For example: {slower}") from error
+    if not task.finished:
+        raise Interrupted(f"Stopped at {state.images_seen / 1000:g} kimg; go on with: ganforget resume {run}")
+    results = {"kimg": state.images_seen / 1000, "seconds": round(state.seconds, 1), "measures": measures}
+    write_json(run / "results.json", {"schema_version": SCHEMA_VERSION, "command": "train", **results})
+    return run
+
+
+def _pace(tick: Tick, kimg: float) -> str:
+    left = (kimg - tick.kimg) * 1000 / tick.images_per_second
+    return f"{tick.kimg:g}/{kimg:g} kimg  {tick.images_per_second:.0f} img/s  {duration(left)} left"
+
+
+def _words(measures: dict[str, Any]) -> list[str]:
+    named = {measures["fd_name"]: measures["fd"], "acc": measures["acc"], "auc_lt": measures["auc_lt"]}
+    return [f"{name} {value:.3g}" for name, value in named.items() if value is not None]

@@ -70,9 +70,7 @@ def resume_unlearning(run: Path, progress: Progress | None = None) -> Unlearning
         raise InputError(f"{run} is no unlearning run; expected a folder that ganforget unlearn made.")
     if (run / "results.json").exists():
         raise InputError(f"The run {run} has ended; there is nothing to resume.")
-    raw = config["options"]
-    paths = {name: None if raw[name] is None else Path(raw[name]) for name in ("data_path", "forget", "outdir")}
-    options = UnlearnOptions(**(raw | paths | {"forget_class": tuple(raw["forget_class"])}))
+    options = UnlearnOptions.from_plain(config["options"])
     progress = progress or Silent()
     progress.stage("Checking model, data and forget set")
     task = resolve_task(options)

@@ -10,7 +10,7 @@ from ganforget.data.dataset import one_hot
 from ganforget.errors import InputError
 from ganforget.evaluation.class_stop import class_samples
 from ganforget.evaluation.features import feature_statistics
-from ganforget.evaluation.frechet import frechet_distance
+from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
 from ganforget.evaluation.measures import auc_lt, auc_lu, auc_ut, class_accuracy, class_diversity
 from ganforget.evaluation.reference import Reference
 from ganforget.evaluation.samples import ImageGenerator, dequantise, generate
@@ -113,7 +113,7 @@ def _measure_samples(
     name = f"evaluation/z/{generation}"
     samples = generate(G, labels, count=count, seed=protocol.seed, name=name, device=reference.device)
     measures: Measures = {
-        "fd_l": frechet_distance(feature_statistics(reference.extractor, samples), reference.retain_statistics),
+        "fd_l": _distance(reference, samples, reference.retain_statistics),
         "fd_floor": reference.floor,
         "acc": _accuracy(reference, samples, labels),
         "acc_real": reference.acc_real,
@@ -131,12 +131,12 @@ def _measure_classes(G: ImageGenerator, reference: Reference, generation: int) -
     for label, real in reference.class_statistics.items():
         name = f"evaluation/class/{generation}"
         samples = class_samples(G, label, count=real.count, seed=protocol.seed, name=name, device=reference.device)
-        distances.append(frechet_distance(feature_statistics(reference.extractor, samples), real))
+        distances.append(_distance(reference, samples, real))
         recalls.append(_accuracy(reference, samples, np.full(len(samples), label)))
         diversities.append(class_diversity(dequantise(samples[: protocol.diversity_count])))
     known = [share for share in recalls if share is not None]
     return {
-        "fd_u": min(distances),
+        "fd_u": min(distance for distance in distances if distance is not None),
         "class_recall": max(known, default=None),
         "class_diversity": max(diversities),
     }
@@ -152,6 +152,12 @@ def _labels(G: ImageGenerator, reference: Reference, count: int, generation: int
             f"The generator takes {G.c_dim} labels and the data have {have}; use the data it was trained on."
         )
     return sample_labels(reference.protocol.seed, f"evaluation/labels/{generation}", count, reference.retain_labels)
+
+
+def _distance(reference: Reference, samples: Tensor, real: FeatureStatistics | None) -> float | None:
+    if reference.extractor is None or real is None:
+        return None
+    return frechet_distance(feature_statistics(reference.extractor, samples), real)
 
 
 def _accuracy(reference: Reference, samples: Tensor, labels: np.ndarray | None) -> float | None:

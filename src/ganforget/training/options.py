@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ganforget.errors import InputError
+from ganforget.options import check_at_least, check_device
 from ganforget.training.config import TrainingConfig
 
 __all__ = ["TrainOptions"]
@@ -39,8 +39,8 @@ class TrainOptions(TrainingConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.device not in ("auto", "cpu", "cuda"):
-            raise InputError(f"--device is {self.device!r}; expected auto, cpu or cuda.")
+        check_at_least(self, 1, "data_subset")
+        check_device(self.device)
 
     @property
     def config(self) -> TrainingConfig:

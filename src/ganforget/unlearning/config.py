@@ -46,16 +46,16 @@ class CascadeConfig:
     batch_size: int = 64
     """Images of each kind in a step."""
 
-    g_learning_rate: float = 2e-3
+    g_learning_rate: float = 3e-3
     """Learning rate of the generator."""
 
     d_learning_rate: float = 1e-3
     """Learning rate of the discriminator."""
 
-    momentum: float = 0.0
-    """First moment of Adam; StyleGAN2 trains without."""
+    momentum: float = 0.9
+    """First moment of Adam. StyleGAN2 trains without; a short descent on fixed targets gains from it."""
 
-    anchor: float = 5.0
+    anchor: float = 10.0
     """Weight that holds G to G_0 on other latents."""
 
     distillation: float = 1.0

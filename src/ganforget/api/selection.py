@@ -1,0 +1,86 @@
+"""Choosing the forget set from options, the copies of its images elsewhere, and the retain images that go with it."""
+
+import numpy as np
+
+from ganforget.data import (
+    DataSplits,
+    Duplicates,
+    ForgetSet,
+    ImageDataset,
+    find_duplicates,
+    forget_classes,
+    forget_from,
+    forget_random,
+    include_duplicates,
+)
+from ganforget.errors import InputError
+from ganforget.models.scoring import companion_count
+from ganforget.models.stylegan2 import Discriminator, Generator
+from ganforget.options import ForgetSelection, Mode
+from ganforget.randomness import permutation
+
+__all__ = ["choose_forget_set", "choose_retain", "find_copies"]
+
+
+def choose_forget_set(
+    selection: ForgetSelection, train: ImageDataset | None, *, data: str, G: Generator | None = None
+) -> ForgetSet:
+    """Return the forget set that ``selection`` names; ``train`` is None for images of unverified membership.
+
+    ``G`` is the model that they must fit; ForgetSetError and InputError say what does not.
+    """
+    if selection.forget_class:
+        assert train is not None
+        if G is not None and G.c_dim == 0:
+            raise InputError("This model has no labels, so it cannot forget a class; forget images instead.")
+        return forget_classes(train, selection.forget_class, data=data)
+    if selection.forget_random is not None:
+        assert train is not None
+        return forget_random(train, selection.forget_random, seed=selection.seed, data=data)
+    assert selection.forget is not None
+    if G is None:
+        return forget_from(selection.forget, train, data=data)
+    fits = {"num_classes": G.c_dim, "resolution": G.img_resolution, "channels": G.img_channels}
+    return forget_from(selection.forget, train, data=data, **fits)
+
+
+def find_copies(forget: ForgetSet, splits: DataSplits, *, include: bool) -> tuple[ForgetSet, dict[str, int], list[str]]:
+    """Count copies of forget images elsewhere, and warn; ``include`` forgets those in the training set too."""
+    images = forget.dataset(splits.train).images
+    retain = find_duplicates(images, splits.train.images, skip=forget.indices or ())
+    if include and retain.others():
+        forget = include_duplicates(forget, splits.train, retain)
+        images = forget.dataset(splits.train).images
+        retain = find_duplicates(images, splits.train.images, skip=forget.indices or ())
+    holdout = find_duplicates(images, splits.holdout.images)
+    warnings = []
+    if retain.others():
+        warnings.append(
+            f"{_copies(retain)} of images to forget stay in the training set: forgetting one copy of two is no "
+            "forgetting. Use --forget-duplicates to forget them too."
+        )
+    if holdout.others():
+        warnings.append(f"{_copies(holdout)} of images to forget are in the holdout set, which measures compare with.")
+    counts = {"retain_exact": len(retain.exact), "retain_near": len(retain.near)}
+    counts |= {"holdout_exact": len(holdout.exact), "holdout_near": len(holdout.near)}
+    return forget, counts, warnings
+
+
+def choose_retain(
+    forget: ForgetSet, splits: DataSplits, D: Discriminator, *, mode: Mode, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the retain images that few-shot sees, as many as are forgotten, and the companions of scoring."""
+    retain = forget.retain_indices(splits.train)
+    order = retain[permutation(seed, "retain", len(retain))]
+    group = companion_count(D)
+    count = len(forget) if mode == "few-shot" else 0
+    if len(order) < count + group + 2:
+        raise InputError(
+            f"{mode} needs {count} retain images to see and {group + 2} more for scoring, but the data have "
+            f"{len(order)}; forget fewer images" + (" or use --mode zero-shot." if count else ".")
+        )
+    return np.sort(order[:count]), np.sort(order[len(order) - group :])
+
+
+def _copies(found: Duplicates) -> str:
+    return f"{len(found.exact)} exact and {len(found.near)} near copies"
