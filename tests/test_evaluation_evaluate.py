@@ -55,6 +55,8 @@ def brightness(images: Tensor, c: Tensor | None) -> Tensor:
 
 
 def test_reference_of_items(of_items: Reference, splits: DataSplits):
+    assert of_items.extractor is not None
+    assert of_items.floor is not None
     assert of_items.extractor.name == "digits-classifier"
     assert of_items.acc_real == pytest.approx(bundled_classifier("digits").record["holdout_accuracy"], abs=0.003)
     assert (of_items.class_destination, of_items.class_recall_real) == (None, None)
@@ -68,6 +70,8 @@ def test_reference_of_items(of_items: Reference, splits: DataSplits):
 def test_the_floor_hardly_depends_on_the_seed_and_falls_with_the_count(of_items: Reference, splits: DataSplits):
     other = measure_reference(splits, items(splits), EvaluationProtocol(seed=1))
     fewer = measure_reference(splits, items(splits), EvaluationProtocol(distance_count=100))
+    assert of_items.floor is not None
+    assert fewer.floor is not None
     assert other.floor == pytest.approx(of_items.floor, rel=0.3)
     assert fewer.floor > 2 * of_items.floor
 
@@ -186,6 +190,7 @@ def test_of_several_classes_the_least_forgotten_one_counts(splits: DataSplits):
 
 
 def test_destination_is_the_recorded_one_or_measured_on_real_classes(of_sevens: Reference, splits: DataSplits):
+    assert of_sevens.extractor is not None
     statistics = class_statistics(of_sevens.extractor, splits.train)
     measured, nearest = nearest_class(statistics, 7)
     assert of_sevens.class_destination == pytest.approx(measured, rel=1e-3)

@@ -18,7 +18,7 @@ LONGER = {"models/stylegan2.py": 540}
 
 # A module imports only what stands before it; what stands on one line may import each other.
 ORDER = [
-    ["errors"],
+    ["errors", "version"],
     ["options"],
     ["randomness"],
     ["files"],
@@ -165,7 +165,9 @@ def test_the_command_line_imports_nothing_heavy_at_its_top(file: Path):
     assert [name for name in top if name.split(".")[0] in HEAVY] == []
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["unlearn", "--help"], ["train", "--help"]], ids=" ".join
+)
 def test_help_does_without_torch(arguments: list[str]):
     program = (
         "import sys\n"
@@ -178,3 +180,9 @@ def test_help_does_without_torch(arguments: list[str]):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+def test_the_package_is_imported_without_torch():
+    program = f"import sys, ganforget, ganforget.options; print(sorted(set({HEAVY!r}) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "[]"

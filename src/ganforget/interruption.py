@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ganforget.errors import Interrupted
+
 __all__ = ["StopRequest", "stop_on_signal"]
 
 
@@ -13,6 +15,25 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.requested = False
+        self._at_once = False
+
+    @property
+    def pressing(self) -> bool:
+        """Whether a signal is to stop the work at once: the second one, or any where nobody looks at the request."""
+        return self.requested or self._at_once
+
+    @contextmanager
+    def at_once(self, message: str) -> Iterator[None]:
+        """Let a signal end the work inside at once, as Interrupted with ``message``: work that has nothing to save."""
+        if self.requested:
+            raise Interrupted(message)
+        self._at_once = True
+        try:
+            yield
+        except KeyboardInterrupt as error:
+            raise Interrupted(message) from error
+        finally:
+            self._at_once = False
 
 
 @contextmanager
@@ -24,9 +45,9 @@ def stop_on_signal() -> Iterator[StopRequest]:
         return
 
     def handle(number: int, _frame: object) -> None:
-        if request.requested:
+        pressing, request.requested = request.pressing, True
+        if pressing:
             raise KeyboardInterrupt
-        request.requested = True
 
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -9,6 +9,7 @@ from ganforget.errors import InputError
 
 __all__ = [
     "Destination",
+    "Device",
     "ForgetSelection",
     "Latent",
     "Mode",
@@ -27,6 +28,7 @@ SubstituteName = Literal["average", "truncation", "projection", "other-class"]
 Preset = Literal["default", "paper"]
 Destination = Literal["default", "paper"]
 Latent = Literal["w", "w+"]
+Device = Literal["auto", "cpu", "cuda"]
 
 
 class ForgetSelection(Protocol):
@@ -116,8 +118,8 @@ class UnlearnOptions:
     probe: bool = True
     """Measure how long training takes for 1,000 images, for cost_kimg."""
 
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Device = "auto"
+    """Where it runs; auto is CUDA where there is one."""
 
     outdir: Path = Path("runs")
     """Where the run's numbered folder is made."""

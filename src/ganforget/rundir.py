@@ -5,12 +5,12 @@ import platform
 import re
 import subprocess
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from ganforget.errors import InputError, OutputError
 from ganforget.files import make_folder, read_json
+from ganforget.version import __version__
 
 __all__ = ["circumstances", "new_run", "read_run_config"]
 
@@ -50,20 +50,13 @@ def circumstances(device: str) -> dict[str, Any]:
     import numpy
     import torch
 
-    versions = {"ganforget": _version(), "python": platform.python_version()}
+    versions = {"ganforget": __version__, "python": platform.python_version()}
     versions |= {"torch": torch.__version__, "numpy": numpy.__version__}
     hardware = {"cpu": _cpu(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "device": device}
     if device.startswith("cuda"):
         hardware["gpu"] = torch.cuda.get_device_name()
     started = datetime.now(UTC).isoformat(timespec="seconds")
     return {"versions": versions, "hardware": hardware, "commit": _commit(), "started": started}
-
-
-def _version() -> str:
-    try:
-        return metadata.version("ganforget")
-    except metadata.PackageNotFoundError:
-        return "source tree"
 
 
 def _cpu() -> str:

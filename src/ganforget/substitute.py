@@ -41,7 +41,7 @@ def projection(w_0: Tensor, mean: Tensor, alpha: float) -> Tensor:
     """
     target = average(w_0, mean)
     norm = target.square().sum(dim=-1, keepdim=True)
-    if bool((norm < 1e-6 * w_0.square().sum(dim=-1, keepdim=True).mean()).any()):
+    if bool((norm <= 1e-6 * w_0.square().sum(dim=-1, keepdim=True).mean()).any()):
         raise InputError(
             "The mean latent is close to zero, so nothing can be projected on it; use truncation or average."
         )
@@ -59,6 +59,7 @@ def nearest_other_class(w_0: Tensor, means: Tensor, labels: Tensor, forbidden: T
     distance = (w_0[:, None] - means[None, :, None]).square().sum(dim=[2, 3])  # [N, classes]
     distance = distance.masked_fill(forbidden[None], torch.inf)
     distance[torch.arange(len(labels)), labels] = torch.inf
+    assert not bool(distance.isinf().all(dim=1).any()), "the class of a forgotten image is to be forgotten too"
     return distance.argmin(dim=1)
 
 

@@ -18,7 +18,7 @@ from ganforget.evaluation.samples import quantise
 from ganforget.evaluation.stop_rule import AUC_DESTINATION, RECALL_DESTINATION, SUBSTITUTION_DESTINATION
 from ganforget.files import make_folder, write_image_grid
 from ganforget.models.gan import Gan
-from ganforget.models.scoring import Companions, scores
+from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.progress import Progress
 from ganforget.randomness import sample_latents
 from ganforget.unlearning.cascade import Check
@@ -115,7 +115,7 @@ def _measure(
         now, then = (G.synthesis(ws, noise_mode="const") for G in (gan.G, task.original.G))
     measures: Measures = {"substitution": substitution(now, then, prepared.substitutes)}
     if reference is None:
-        found = scores(gan.D, cascade.forget.images, cascade.forget.c, Companions(cascade.anchors.images[:8]))
+        found = scores(gan.D, cascade.forget.images, cascade.forget.c, Companions(cascade.anchors.images[: companion_count(gan.D)]))
         names = ("auc_lu", "auc_lu_seen", "auc_ut", "fd_l", "fd_floor", "acc", "fd_u", "class_recall")
         return measures | dict.fromkeys(names), {"forget": _listed(found)}
     assert task.splits is not None

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ganforget.errors import InputError
-from ganforget.options import check_at_least, check_device, check_forget_sets
+from ganforget.options import Device, check_at_least, check_device, check_forget_sets
 
 __all__ = ["EvaluateOptions", "ExtractorName", "ForgetSetOptions", "GenerateOptions", "NoiseMode"]
 
@@ -54,8 +54,8 @@ class EvaluateOptions:
     reconstruct: bool = False
     """Also measure rec_u and rec_t by fresh inversions; needs a forget set, and takes minutes."""
 
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Device = "auto"
+    """Where it runs; auto is CUDA where there is one."""
 
     def __post_init__(self) -> None:
         check_forget_sets(self, optional=True)
@@ -124,8 +124,8 @@ class GenerateOptions:
     noise_mode: NoiseMode = "const"
     """Noise of the synthesis: const (the same for every image), random (by the seed), or none."""
 
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Device = "auto"
+    """Where it runs; auto is CUDA where there is one."""
 
     def __post_init__(self) -> None:
         check_at_least(self, 1, "count")

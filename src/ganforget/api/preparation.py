@@ -24,7 +24,7 @@ from ganforget.randomness import permutation
 from ganforget.unlearning.cascade import Cascade, StopRule
 from ganforget.unlearning.fake_label import auto_fake_label, fake_label_warning
 from ganforget.unlearning.losses import Perceptual
-from ganforget.unlearning.material import Fixed, anchor_pool, fix_images, forget_latents, substitute_latents
+from ganforget.unlearning.material import Fixed, anchor_pool, fix_images, forget_latents
 from ganforget.unlearning.presets import cascade_config
 from ganforget.work import Work
 
@@ -98,9 +98,11 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         inversion.ws,
         None if labels is None else labels[inverted],
         statistics,
+        name=task.substitute,
         classes=task.forget.classes,
         mapped=_MAPPED_LATENTS,
         seed=options.seed,
+        work=work,
     )
     group = companion_count(original.D)
     samples = anchor_pool(original, others, _PROBES + group, seed=options.seed + 1_000_003, work=work)
@@ -118,13 +120,11 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         latents,
         pool,
         retain,
-        statistics.std,
         _perceptual(task, device),
         work=work,
     )
+    substitutes = latents.finals[: latents.inverted]
     with torch.no_grad():
-        final = substitute_latents(latents, torch.arange(latents.inverted, device=device), config.substitute, 0.0)
-        substitutes = original.G.synthesis(final, noise_mode="const")
         distance = float((original.G.synthesis(inversion.ws, noise_mode="const") - substitutes).square().mean())
     checks = (watch, GeneratorCheck(substitutes, distance))
     destination = None

@@ -27,6 +27,9 @@ def reconstruction_errors(
         holdout = holdout.subset(np.flatnonzero(np.isin(holdout.labels, classes)))
     found: dict[str, float | None] = {}
     for key, images in (("rec_u", forget), ("rec_t", holdout)):
+        if not len(images):  # a class without holdout images
+            found[key] = None
+            continue
         rows = permutation(seed, "reconstruct", len(images))[:_IMAGES]
         labels = images.labels[rows] if gan.G.c_dim and images.labels is not None else None
         inversion = invert(gan.G, images.tensor(rows), labels, statistics, config)

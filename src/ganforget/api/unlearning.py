@@ -1,6 +1,7 @@
 """One unlearning run from beginning to end: a run folder with the unlearned GAN, its measures and a report."""
 
 import json
+import math
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from ganforget.api.preparation import Prepared, prepare
 from ganforget.api.task import UnlearningTask, resolve_task
 from ganforget.devices import choose_device
 from ganforget.errors import InputError, Interrupted, OutputError
-from ganforget.files import append_json_line, read_json, write_json
+from ganforget.files import append_json_line, keep_json_lines, read_json, write_json
 from ganforget.interruption import StopRequest, stop_on_signal
 from ganforget.models.gan import Gan, GanConfig, model_hash, save_gan
 from ganforget.options import UnlearnOptions
@@ -119,22 +120,26 @@ def _config(task: UnlearningTask, device: torch.device) -> dict[str, Any]:
 def _run(
     task: UnlearningTask, run: Path, device: torch.device, progress: Progress, stop: StopRequest
 ) -> UnlearningResult:
-    kimg_seconds = _probe(task, device, progress)
-    prepared = prepare(task, device, progress, stop)
+    go_on = f"Stopped; go on with: ganforget resume {run}"
+    with stop.at_once(go_on):
+        kimg_seconds = _probe(task, device, progress)
+        prepared = prepare(task, device, progress, stop)
     for warning in prepared.warnings:
         progress.warn(warning)
     state = new_cascade(task.original, prepared.cascade.config)
     if (run / "checkpoint" / "about.json").exists():
         state = load_cascade(state, run / "checkpoint")
         progress.note(f"Goes on at step {state.step}.")
+    keep_json_lines(run / "log.jsonl", lambda line: line["step"] <= state.step)
     check = _cascade(prepared, state, run, progress, stop)
+    save_cascade(state, run / "checkpoint")  # also of a cascade that has ended: what follows can be stopped as well
     if stop.requested:
-        save_cascade(state, run / "checkpoint")
         raise Interrupted(f"Stopped at step {state.step}; go on with: ganforget resume {run}")
     unlearned = Gan(state.G_ema, state.D.eval().requires_grad_(False), _provenance(task, prepared, state))
-    sham = _sham(task, prepared, state, progress, stop) if task.options.sham else None
+    sham = _sham(task, prepared, state, run, progress, stop) if task.options.sham else None
     began = time.perf_counter()
-    measured = measure_before_and_after(task, prepared, unlearned, sham, check, device, progress)
+    with stop.at_once(go_on):
+        measured = measure_before_and_after(task, prepared, unlearned, sham, check, device, progress)
     results = _results(task, prepared, state, check, measured, kimg_seconds, time.perf_counter() - began)
     _write(run, unlearned, measured, results)
     progress.stage("Writing the report")
@@ -160,7 +165,7 @@ def _probe(task: UnlearningTask, device: torch.device, progress: Progress) -> fl
 def _cascade(prepared: Prepared, state: CascadeState, run: Path, progress: Progress, stop: StopRequest) -> Check:
     """Run the cascade with a log line at every check, and the resume state now and then."""
     progress.stage("Unlearning")
-    config, saved = prepared.cascade.config, time.perf_counter()
+    config, saved = prepared.cascade.config, -math.inf  # so that the first check is saved as well
     log = run / "log.jsonl"
 
     def on_check(state: CascadeState, losses: dict[str, float], check: Check) -> None:
@@ -183,7 +188,9 @@ def _rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: float(f"{value:.6g}") for name, value in values.items()}
 
 
-def _sham(task: UnlearningTask, prepared: Prepared, state: CascadeState, progress: Progress, stop: StopRequest) -> Gan:
+def _sham(
+    task: UnlearningTask, prepared: Prepared, state: CascadeState, run: Path, progress: Progress, stop: StopRequest
+) -> Gan:
     """Run as many steps of the learning phase alone."""
     progress.stage("Sham run: learning alone")
     cascade = replace(prepared.cascade, sham=True)
@@ -198,7 +205,7 @@ def _sham(task: UnlearningTask, prepared: Prepared, state: CascadeState, progres
         steps=state.step,
     )
     if stop.requested:
-        raise Interrupted("Stopped during the sham run; run the same command again, or without --sham.")
+        raise Interrupted(f"Stopped during the sham run; go on with: ganforget resume {run}")
     return Gan(sham.G_ema, sham.D.eval().requires_grad_(False), task.original.config)
 
 
@@ -232,7 +239,15 @@ def _results(
         "checks": state.check_seconds,
     }
     total = sum(seconds.values())
+    work = replace(prepared.cascade.work)
+    work.add(state.work)
+    scheduled = state.step >= config.schedule_steps
     warnings = [*task.warnings, *prepared.warnings, *measured.warnings]
+    if not scheduled:
+        warnings.append(
+            f"The cascade ended after {state.step} of the schedule's {config.schedule_steps} steps, where the "
+            "substitutes are not at their end: no destination counts. Use more --max-steps."
+        )
     return {
         "schema_version": SCHEMA_VERSION,
         "task": task.forget.task,
@@ -243,7 +258,7 @@ def _results(
         "preset": options.preset,
         "fake_label": prepared.cascade.fake_label,
         "fake_label_rule": prepared.fake_label_rule,
-        "reached": measured.reached,
+        "reached": measured.reached and scheduled,
         "reached_by_estimate": check.reached,
         "steps": state.step,
         "max_steps": config.max_steps,
@@ -268,7 +283,7 @@ def _results(
         "seconds": {**seconds, "total": total, "evaluation": evaluation_seconds},
         "seconds_per_kimg": kimg_seconds,
         "cost_kimg": None if kimg_seconds is None else total / kimg_seconds,
-        "work": asdict(prepared.cascade.work),
+        "work": asdict(work),
         "duplicates": task.duplicates,
         "images": measured.images,
         "warnings": warnings,

@@ -73,6 +73,11 @@ class ForgetSet:
         write_json(path, {"schema_version": SCHEMA_VERSION} | {name: getattr(self, name) for name in names})
 
     @staticmethod
+    def read(path: Path) -> "ForgetSet":
+        """Read a forget set by itself, without checking it against data."""
+        return _parse(read_json(path, kind="forget set"), path)
+
+    @staticmethod
     def load(path: Path, train: ImageDataset | None) -> "ForgetSet":
         """Read a forget set and check its hashes and labels against ``train``.
 
@@ -80,7 +85,7 @@ class ForgetSet:
         ForgetSetError where the file is no forget set, or is one of other data; InputError where it is
         unreadable.
         """
-        saved = _parse(read_json(path, kind="forget set"), path)
+        saved = ForgetSet.read(path)
         if saved.indices is not None:
             _verify(saved, _required(train), path)
             return saved

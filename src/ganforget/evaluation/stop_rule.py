@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.class_stop import ClassStopCheck
-from ganforget.models.scoring import Companions, scores
+from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.state import CascadeState
 
@@ -57,7 +57,7 @@ class DiscriminatorCheck:
         forget = cascade.forget
         now = scores(state.D, forget.images, forget.c, self.companions)
         drift = float((scores(state.D, self.probes, self.probe_c, self.companions) - self.probe_scores).mean())
-        cascade.work.d_forward += len(forget) + len(self.probes)
+        state.work.d_forward += len(forget) + len(self.probes) + 2 * companion_count(state.D)
         estimate = auc(self.reference_scores + drift, now)
         return {"auc_lu": estimate, "score_forget": float(now.mean()), "score_drift": drift}
 
@@ -76,7 +76,7 @@ class GeneratorCheck:
         """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S)."""
         ws = cascade.latents.ws[: len(self.targets)]
         images = torch.cat([state.G_ema.synthesis(part, noise_mode="const") for part in ws.split(256)])
-        cascade.work.g_forward += len(ws)
+        state.work.g_forward += len(ws)
         return float((images - self.targets).square().mean()) / max(self.original_distance, 1e-12)
 
 
@@ -113,7 +113,7 @@ class StopRuleForClass:
     def __call__(self, state: CascadeState) -> Check:
         config = self.cascade.config
         found = self.classes.estimate(state.G_ema)
-        self.cascade.work.g_forward += self.classes.count * len(self.classes.references)
+        state.work.g_forward += self.classes.count * len(self.classes.references)
         values = self.discriminator.estimate(self.cascade, state)
         values |= {"fd_u": found.fd_u, "substitution": self.generator.measure(self.cascade, state)}
         g_reached = found.fd_u > self.destination * (1 + config.margin)

@@ -52,7 +52,7 @@ def build_gan(config: GanConfig) -> Gan:
     """Return a GAN with fresh weights; ModelFileError where the arguments fit no network."""
     try:
         return Gan(Generator(**config.G).eval(), Discriminator(**config.D).eval(), config)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ModelFileError(f"The model's configuration fits no StyleGAN2 network: {error}") from error
 
 
@@ -81,10 +81,14 @@ def load_gan(folder: Path) -> Gan:
         raise ModelFileError(
             f"{folder} has schema version {found}; this ganforget reads {SCHEMA_VERSION}. Use a matching release."
         )
-    if not all(isinstance(raw.get(part), dict) for part in ("G", "D")):
+    parts = [raw.get("G"), raw.get("D"), raw.get("training", {})]
+    if not all(isinstance(part, dict) for part in parts):
         raise ModelFileError(f"{folder / 'config.json'} lacks the arguments of G or D; the file is damaged.")
-    gan = build_gan(GanConfig(raw["G"], raw["D"], raw.get("training", {})))
+    gan = build_gan(GanConfig(*parts))
     tensors = read_tensors(folder / "model.safetensors")
+    foreign = sorted(key for key in tensors if not key.startswith(("G_ema.", "D.")))
+    if foreign:
+        raise ModelFileError(f"{folder} does not fit its configuration: {', '.join(foreign[:3])} is unknown.")
     load_strictly(gan.G, tensors, "G_ema.", folder)
     load_strictly(gan.D, tensors, "D.", folder)
     return gan

@@ -91,10 +91,9 @@ class MappingNetwork(nn.Module):
             assert z is not None
             parts.append(normalize_second_moment(z.float()))
         if self.c_dim > 0:
-            if c is None:
-                raise ValueError(
-                    f"This network has {self.c_dim} labels; expected c of shape [N, {self.c_dim}], got None."
-                )
+            if c is None or c.ndim != 2 or c.shape[1] != self.c_dim:
+                got = None if c is None else list(c.shape)
+                raise ValueError(f"This network has {self.c_dim} labels; expected c [N, {self.c_dim}], got {got}.")
             parts.append(normalize_second_moment(self.embed(c.float())))
         x = torch.cat(parts, dim=1)
         for i in range(self.num_layers):

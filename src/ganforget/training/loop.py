@@ -115,7 +115,7 @@ def training_step(
         half = max(config.batch_size // 2, 1)
         noise = torch.randn(images.shape, generator=stream(config.seed, "pl_noise", step)).to(images.device)
         lengths = path_lengths(images, ws, noise)[:half]
-        penalty, mean = path_length_loss(lengths, torch.tensor(state.path_length_mean))
+        penalty, mean = path_length_loss(lengths, lengths.new_tensor(state.path_length_mean))
         state.path_length_mean = mean.item()
         _descend(state.G_optimizer, penalty * (config.path_length_weight * config.path_length_interval))
 

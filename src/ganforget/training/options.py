@@ -3,15 +3,15 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ganforget.options import check_at_least, check_device
+from ganforget.options import Device, check_at_least, check_device
 from ganforget.training.config import TrainingConfig
 
-__all__ = ["TrainOptions"]
+__all__ = ["TrainOptions", "TrainingPlaces"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(TrainingConfig):
-    """Options of one training run."""
+class TrainingPlaces:
+    """Where a training takes its images from, where it runs, and where its results go."""
 
     data: str
     """Training data: digits, mnist, cifar10, or a folder or ZIP of images."""
@@ -31,11 +31,16 @@ class TrainOptions(TrainingConfig):
     keep_snapshots: bool = False
     """Keep the model of every snapshot, not only the last one."""
 
-    device: str = "auto"
-    """auto, cpu or cuda."""
+    device: Device = "auto"
+    """Where it runs; auto is CUDA where there is one."""
 
     outdir: Path = Path("runs")
     """Where the run's numbered folder is made."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(TrainingConfig, TrainingPlaces):
+    """Options of one training run."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

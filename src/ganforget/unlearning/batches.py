@@ -15,11 +15,12 @@ def cyclic(total: int, count: int, seed: int, name: str, step: int, device: torc
     """Return ``count`` indices of step ``step``: passes over seeded permutations of range(total)."""
     positions = torch.arange(step * count, (step + 1) * count)
     rounds = {int(r): torch.from_numpy(permutation(seed + int(r), name, total)) for r in (positions // total).unique()}
-    return torch.stack([rounds[int(p) // total][int(p) % total] for p in positions]).to(device)
+    rows = [int(rounds[int(p) // total][int(p) % total]) for p in positions]
+    return torch.tensor(rows, dtype=torch.int64, device=device)
 
 
 def forget_count(cascade: Cascade) -> int:
-    """Return the images of each kind in a step: a multiple of D's group size, at most ``batch_size``."""
+    """Return the images of each kind in a step: at most ``batch_size``, rounded up to a multiple of D's group size."""
     mbstd = cascade.original.D.b4.mbstd
     group = 1 if mbstd is None or mbstd.group_size is None else mbstd.group_size
     wanted = min(cascade.config.batch_size, len(cascade.forget))

@@ -41,9 +41,8 @@ class Cascade:
     anchors: Fixed
     retain: Fixed | None
     """As many retain images as the forget set holds; None in zero-shot."""
-    sigma: float
-    """Spread of W."""
     perceptual: Perceptual | None = None
     sham: bool = False
     """Leave the unlearning losses out: what learning alone does."""
     work: Work = field(default_factory=Work)
+    """What the preparation took; the steps and checks are counted in the state."""

@@ -61,12 +61,6 @@ class CascadeConfig:
     distillation: float = 1.0
     """Weight that holds D to D_0 on images that are not to be forgotten."""
 
-    adversarial: float = 0.0
-    """Weight of the adversarial losses of G (eqs. 8 and 14)."""
-
-    d_adversarial: float = 0.0
-    """Weight of the adversarial losses of D (eqs. 2 and 12, or 10 and 12)."""
-
     r1_gamma: float = 0.02
     """Weight of R1."""
 
@@ -75,9 +69,6 @@ class CascadeConfig:
 
     ema_steps: float = 4.0
     """Half-life of G's moving average, in steps."""
-
-    jitter: float = 0.0
-    """Spread of the latents around w_0 that are substituted too, in units of the spread of W."""
 
     pool: int = 2048
     """Samples of G_0 that anchors and distillation draw from."""
@@ -110,8 +101,6 @@ class CascadeConfig:
             "schedule_steps",
             "anchor",
             "distillation",
-            "adversarial",
-            "jitter",
         ):
             if getattr(self, name) < 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected zero or more.")

@@ -3,11 +3,15 @@
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
+
+import torch
 
 from ganforget.errors import NumericalError
 from ganforget.interruption import StopRequest
 from ganforget.training.ema import update_ema
 from ganforget.unlearning.cascade import Cascade, Check, StopRule
+from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.default_preset import default_step
 from ganforget.unlearning.paper_preset import paper_step
 from ganforget.unlearning.state import CascadeState
@@ -26,37 +30,64 @@ def run_cascade(
 ) -> Check:
     """Run until the destination is reached, ``max_steps`` (or exactly ``steps``) is done, or a stop is asked for.
 
-    ``on_check(state, losses, check)`` is called after every stop check. Raises NumericalError on NaN or infinity;
-    the state before that step's update is what the last ``on_check`` saw.
+    ``on_check(state, losses, check)`` is called after every stop check, the first one before the first step. Nothing counts as reached before the schedule
+    of the substitutes has ended. Raises NumericalError as soon as a loss or, at a check, a weight is NaN or infinite,
+    so that every state that ``on_check`` sees is good. A resumed run takes the steps of an uninterrupted one.
     """
     config = cascade.config
     last = config.max_steps if steps is None else steps
-    check = _timed_check(stop_rule, state)
+    check = _check(stop_rule, state)
+    if state.step % config.check_interval:  # resumed between two checks: what the first of them found still holds
+        check = replace(check, d_reached=state.d_reached, g_reached=state.g_reached)
     losses: dict[str, float] = {}
-    while state.step < last and not stop.requested:
+    if state.step == 0:
+        on_check(state, losses, check)
+    while state.step < last and not stop.requested and not (steps is None and _arrived(config, state, check)):
         began = time.perf_counter()
         if config.preset == "paper":
             losses = paper_step(cascade, state)
         else:
             losses = default_step(cascade, state, check)
         if not all(math.isfinite(value) for value in losses.values()):
-            raise NumericalError(
-                f"Unlearning became NaN or infinite at step {state.step}; the last checked state is kept. "
-                "Lower the learning rates or λ1."
-            )
+            raise _diverged(state.step)
         state.step += 1
         update_ema(state.G_ema, state.G, 0.5 ** (1 / max(config.ema_steps, 1e-3)))
         state.cascade_seconds += time.perf_counter() - began
         if state.step % config.check_interval == 0 or state.step == last:
-            check = _timed_check(stop_rule, state)
+            check = _check(stop_rule, state)
+            state.d_reached, state.g_reached = check.d_reached, check.g_reached
             on_check(state, losses, check)
-            if steps is None and check.reached and state.step >= config.schedule_steps:
-                break
+    _require_finite(state)
+    if steps is None and state.step < config.schedule_steps:
+        check = replace(check, d_reached=False, g_reached=False)
     return check
 
 
-def _timed_check(stop_rule: StopRule, state: CascadeState) -> Check:
+def _arrived(config: CascadeConfig, state: CascadeState, check: Check) -> bool:
+    """Whether a check has just found the destination reached, with the schedule at its end."""
+    checked = state.step > 0 and state.step % config.check_interval == 0
+    return checked and check.reached and state.step >= config.schedule_steps
+
+
+def _check(stop_rule: StopRule, state: CascadeState) -> Check:
     began = time.perf_counter()
+    _require_finite(state)
     check = stop_rule(state)
+    if not all(math.isfinite(value) for value in check.values.values()):
+        raise _diverged(state.step)
     state.check_seconds += time.perf_counter() - began
     return check
+
+
+def _require_finite(state: CascadeState) -> None:
+    """Raise NumericalError where a weight is NaN or infinite: a step after a sound loss can do that."""
+    for network in (state.G, state.D):
+        if not all(bool(torch.isfinite(value).all()) for value in network.parameters()):
+            raise _diverged(state.step)
+
+
+def _diverged(step: int) -> NumericalError:
+    return NumericalError(
+        f"Unlearning became NaN or infinite at step {step}; the original and the last saved state are kept. "
+        "Lower λ1 or the learning rates, or bring F_label nearer to the scores."
+    )

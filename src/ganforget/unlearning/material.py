@@ -4,7 +4,7 @@ Everything that the frozen original says about fixed images is computed once: D_
 give D_0's logits for any mixture of images at the price of the head alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +19,15 @@ from ganforget.randomness import sample_labels, sample_latents
 from ganforget.substitute import average, other_class, projection, truncation
 from ganforget.work import Work
 
-__all__ = ["Fixed", "ForgetLatents", "anchor_pool", "fix_images", "forget_latents", "substitute_latents"]
+__all__ = [
+    "Fixed",
+    "ForgetLatents",
+    "anchor_pool",
+    "fix_images",
+    "forget_latents",
+    "substitute_images",
+    "substitute_latents",
+]
 
 
 @dataclass(frozen=True)
@@ -51,6 +59,8 @@ class ForgetLatents:
     forbidden: Tensor
     inverted: int
     """How many come from inversion."""
+    finals: Tensor
+    """The substitute images at the end of the schedule, [N, C, H, W]."""
 
 
 @torch.no_grad()
@@ -82,9 +92,11 @@ def forget_latents(
     labels: np.ndarray | None,
     statistics: LatentStatistics,
     *,
+    name: SubstituteName,
     classes: tuple[int, ...],
     mapped: int,
     seed: int,
+    work: Work,
 ) -> ForgetLatents:
     """Collect the latents to substitute; for a class, ``mapped`` outputs of the mapping network join them."""
     inverted = len(ws)
@@ -97,7 +109,11 @@ def forget_latents(
     forbidden = torch.zeros(len(statistics.means), dtype=torch.bool, device=ws.device)
     forbidden[list(classes)] = True
     means = statistics.mean_of(which, len(ws))
-    return ForgetLatents(ws, which, means, statistics.means, forbidden, inverted)
+    latents = ForgetLatents(ws, which, means, statistics.means, forbidden, inverted, torch.empty(0))
+    everything = torch.arange(len(ws), device=ws.device)
+    parts = substitute_latents(latents, everything, name, 0.0).split(256)
+    work.g_forward += len(ws)
+    return replace(latents, finals=torch.cat([G_0.synthesis(part, noise_mode="const") for part in parts]))
 
 
 def substitute_latents(latents: ForgetLatents, chosen: Tensor, name: SubstituteName, lam: float) -> Tensor:
@@ -111,3 +127,14 @@ def substitute_latents(latents: ForgetLatents, chosen: Tensor, name: SubstituteN
         return projection(w_0, mean, lam)
     assert latents.labels is not None
     return other_class(w_0, latents.class_means, latents.labels[chosen], latents.forbidden)
+
+
+@torch.no_grad()
+def substitute_images(
+    G_0: Generator, latents: ForgetLatents, chosen: Tensor, name: SubstituteName, lam: float, work: Work
+) -> Tensor:
+    """Return S = G_0(ŵ) [n, C, H, W] of the ``chosen`` latents; made anew only while the schedule moves them."""
+    if lam == 0 or name in ("average", "other-class"):
+        return latents.finals[chosen]
+    work.g_forward += len(chosen)
+    return G_0.synthesis(substitute_latents(latents, chosen, name, lam), noise_mode="const")

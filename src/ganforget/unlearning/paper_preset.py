@@ -21,7 +21,7 @@ from ganforget.unlearning.losses import (
     imitation_loss,
     substitute_loss,
 )
-from ganforget.unlearning.material import substitute_latents
+from ganforget.unlearning.material import substitute_images
 from ganforget.unlearning.state import CascadeState
 
 __all__ = ["paper_step"]
@@ -48,14 +48,14 @@ def _generate(cascade: Cascade, state: CascadeState, name: str, *, gradient: boo
     labels = None if c is None else c.argmax(dim=1).cpu().numpy()
     with torch.set_grad_enabled(gradient):
         images = state.G.synthesis(map_latents(state.G, z, labels), noise_mode="const")
-    cascade.work.g_forward += count
-    cascade.work.g_backward += count if gradient else 0
+    state.work.g_forward += count
+    state.work.g_backward += count if gradient else 0
     return images, c
 
 
 def _score(cascade: Cascade, state: CascadeState, images: Tensor, c: Tensor | None) -> Tensor:
-    cascade.work.d_forward += len(images)
-    cascade.work.d_backward += len(images)
+    state.work.d_forward += len(images)
+    state.work.d_backward += len(images)
     return state.D(images, c)[:, 0]
 
 
@@ -77,13 +77,11 @@ def _g_unlearning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     """Eq. (9): eq. (7) and eq. (8)."""
     config, latents = cascade.config, cascade.latents
     chosen = latent_batch(cascade, forget_count(cascade), state.step)
-    with torch.no_grad():
-        lam = schedule(state.step, config.schedule_steps)
-        ws_hat = substitute_latents(latents, chosen, config.substitute, lam)
-        substitutes = cascade.original.G.synthesis(ws_hat, noise_mode="const")
+    lam = schedule(state.step, config.schedule_steps)
+    substitutes = substitute_images(cascade.original.G, latents, chosen, config.substitute, lam, state.work)
     images = state.G.synthesis(latents.ws[chosen], noise_mode="const")
-    cascade.work.g_forward += 2 * len(images)
-    cascade.work.g_backward += len(images)
+    state.work.g_forward += len(images)
+    state.work.g_backward += len(images)
     c = (
         None
         if latents.labels is None
@@ -114,7 +112,7 @@ def _d_learning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     else:
         with torch.no_grad():
             original = cascade.original.D(images, c)[:, 0]
-        cascade.work.d_forward += count
+        state.work.d_forward += count
         terms = {
             "d_learning": imitation_loss(real_logits) + d_fake_loss(fake_logits),
             "d_distillation": distillation_loss(real_logits, original),
@@ -122,7 +120,7 @@ def _d_learning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     if config.r1_interval and config.r1_gamma and state.step % config.r1_interval == 0:
         images = images.detach().requires_grad_(True)
         penalty = r1_penalty(_score(cascade, state, images, c), images).mean()
-        cascade.work.d_backward += count
+        state.work.d_backward += count
         terms["r1"] = penalty * (config.r1_gamma / 2 * config.r1_interval)
     return descend(state.D_optimizer, terms)
 

@@ -1,7 +1,7 @@
 """Everything that a cascade in progress needs to go on, and its files."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import safetensors.torch
@@ -14,6 +14,7 @@ from ganforget.models.gan import Gan, load_strictly, read_tensors
 from ganforget.models.stylegan2 import Discriminator, Generator
 from ganforget.training.state import optimizer_tensors, restore_optimizer
 from ganforget.unlearning.config import CascadeConfig
+from ganforget.work import Work
 
 __all__ = ["CascadeState", "load_cascade", "new_cascade", "save_cascade"]
 
@@ -30,6 +31,11 @@ class CascadeState:
     step: int = 0
     cascade_seconds: float = 0.0
     check_seconds: float = 0.0
+    d_reached: bool = False
+    """Whether D was at its side of the destination at the last check: between checks it rests on that."""
+    g_reached: bool = False
+    work: Work = field(default_factory=Work)
+    """Images that steps and checks have taken through the networks."""
 
 
 def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
@@ -45,7 +51,7 @@ def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
     )
 
 
-_COUNTERS = ("step", "cascade_seconds", "check_seconds")
+_COUNTERS = {"step": int, "cascade_seconds": float, "check_seconds": float, "d_reached": bool, "g_reached": bool}
 _NETWORKS = ("G", "D", "G_ema")
 
 
@@ -59,6 +65,7 @@ def save_cascade(state: CascadeState, folder: Path) -> None:
     tensors |= optimizer_tensors(state.G_optimizer, "G_optimizer.")
     tensors |= optimizer_tensors(state.D_optimizer, "D_optimizer.")
     tensors["counters"] = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
+    tensors["work"] = torch.tensor(list(asdict(state.work).values()), dtype=torch.int64)
     write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
     write_json(folder / "about.json", {"schema_version": 1, "kind": "unlearning"})
 
@@ -71,8 +78,10 @@ def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
         load_strictly(getattr(state, name), tensors, f"{name}.", folder)
     restore_optimizer(state.G_optimizer, tensors, "G_optimizer.")
     restore_optimizer(state.D_optimizer, tensors, "D_optimizer.")
-    if "counters" not in tensors:
-        raise ModelFileError(f"The resume state in {folder} has no counters; it is damaged.")
-    for name, value in zip(_COUNTERS, tensors["counters"].tolist(), strict=True):
-        setattr(state, name, int(value) if name == "step" else value)
+    counters = tensors["counters"].tolist() if "counters" in tensors else []
+    if len(counters) != len(_COUNTERS) or "work" not in tensors:
+        raise ModelFileError(f"The resume state in {folder} lacks counters; it is damaged, or of another release.")
+    for (name, kind), value in zip(_COUNTERS.items(), counters, strict=True):
+        setattr(state, name, kind(value))
+    state.work = Work(*tensors["work"].tolist())
     return state

@@ -1,0 +1,34 @@
+"""Making a forget_set.json by itself, to unlearn it later or to leave it out of a training."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ganforget.api.options import ForgetSetOptions
+from ganforget.api.selection import choose_forget_set, find_copies
+from ganforget.data import DataSpec, ForgetSet, load_data
+from ganforget.files import make_folder
+
+__all__ = ["ChosenForgetSet", "make_forget_set"]
+
+
+@dataclass(frozen=True)
+class ChosenForgetSet:
+    """A forget set, how many copies of its images lie elsewhere, and what to say about them."""
+
+    forget: ForgetSet
+    duplicates: dict[str, int]
+    warnings: tuple[str, ...]
+
+
+def make_forget_set(options: ForgetSetOptions, out: Path | None = None) -> ChosenForgetSet:
+    """Choose the forget set of ``options``, look for copies of its images, and write it to ``out`` where that is given.
+
+    Raises DataError and ForgetSetError for data and a selection that do not go together, before anything is written.
+    """
+    splits = load_data(DataSpec(options.data, options.data_path, options.data_subset, options.data_subset_seed))
+    forget = choose_forget_set(options, splits.train, data=splits.name)
+    forget, duplicates, warnings = find_copies(forget, splits, include=options.forget_duplicates)
+    if out is not None:
+        make_folder(out.parent)
+        forget.save(out)
+    return ChosenForgetSet(forget, duplicates, tuple(warnings))
