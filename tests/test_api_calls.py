@@ -2,6 +2,7 @@
 
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,13 +59,13 @@ def test_train_generate_and_evaluate(tmp_path: Path):
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"modle": "digits"}, "no option modle. Did you mean model"),
+        ({"forget_clas": 7}, "no option forget_clas. Did you mean forget_class"),
         ({"data": "digits"}, "model is missing; UnlearnOptions needs it"),
         ({"model": "digits", "data": "digits"}, "0 forget sets were given"),
         ({"model": "digits", "data": "digits", "forget_class": 7, "fake_label": "low"}, "--fake-label is 'low'"),
     ],
 )
-def test_options_that_cannot_be(given: dict[str, object], words: str):
+def test_options_that_cannot_be(given: dict[str, Any], words: str):
     with pytest.raises(InputError, match=words):
         ganforget.unlearn(**given)
 

@@ -14,13 +14,13 @@ from ganforget.api.preparation import Prepared, prepare
 from ganforget.api.task import UnlearningTask, resolve_task
 from ganforget.devices import choose_device
 from ganforget.errors import InputError, Interrupted, OutputError
-from ganforget.files import append_json_line, keep_json_lines, read_json, write_json
+from ganforget.files import append_json_line, keep_json_lines, write_json
 from ganforget.interruption import StopRequest, stop_on_signal
 from ganforget.models.gan import Gan, GanConfig, model_hash, save_gan
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Progress, Silent
 from ganforget.report import write_report
-from ganforget.rundir import circumstances, new_run
+from ganforget.rundir import circumstances, new_run, read_run_config
 from ganforget.training.speed import seconds_per_kimg
 from ganforget.unlearning.cascade import Check
 from ganforget.unlearning.loop import run_cascade
@@ -66,9 +66,7 @@ def run_unlearning(options: UnlearnOptions, progress: Progress | None = None) ->
 
 def resume_unlearning(run: Path, progress: Progress | None = None) -> UnlearningResult:
     """Go on with an unlearning run that was stopped; InputError where ``run`` is none, or has ended."""
-    config = read_json(run / "config.json", kind="run configuration")
-    if config.get("command") != "unlearn":
-        raise InputError(f"{run} is no unlearning run; expected a folder that ganforget unlearn made.")
+    config = read_run_config(run, "unlearn")
     if (run / "results.json").exists():
         raise InputError(f"The run {run} has ended; there is nothing to resume.")
     options = UnlearnOptions.from_plain(config["options"])
@@ -130,7 +128,7 @@ def _run(
     if (run / "checkpoint" / "about.json").exists():
         state = load_cascade(state, run / "checkpoint")
         progress.note(f"Goes on at step {state.step}.")
-    keep_json_lines(run / "log.jsonl", lambda line: line["step"] <= state.step)
+    keep_json_lines(run / "log.jsonl", lambda line: 0 < state.step >= line["step"])
     check = _cascade(prepared, state, run, progress, stop)
     save_cascade(state, run / "checkpoint")  # also of a cascade that has ended: what follows can be stopped as well
     if stop.requested:
@@ -196,14 +194,11 @@ def _sham(
     cascade = replace(prepared.cascade, sham=True)
     sham = new_cascade(task.original, cascade.config)
     never = Check({}, d_reached=False, g_reached=False)
-    run_cascade(
-        cascade,
-        sham,
-        lambda _: never,
-        stop=stop,
-        on_check=lambda s, _l, _c: progress.step(s.step, state.step),
-        steps=state.step,
-    )
+
+    def on_check(sham: CascadeState, *_: object) -> None:
+        progress.step(sham.step, state.step)
+
+    run_cascade(cascade, sham, lambda _: never, stop=stop, on_check=on_check, steps=state.step)
     if stop.requested:
         raise Interrupted(f"Stopped during the sham run; go on with: ganforget resume {run}")
     return Gan(sham.G_ema, sham.D.eval().requires_grad_(False), task.original.config)

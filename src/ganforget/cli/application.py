@@ -1,5 +1,6 @@
 """The command ``ganforget``: its commands, its global options, and what each way to fail returns."""
 
+import io
 import logging
 import os
 import sys
@@ -30,6 +31,7 @@ Exit statuses: 0 done · 1 internal error, or a download that failed · 2 bad in
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; ``arguments`` are those of the process if left out."""
+    _never_fail_to_print()
     session = Session()
     handler: logging.Handler | None = None
     try:
@@ -58,6 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         if handler is not None:
             logging.getLogger("ganforget").removeHandler(handler)
+
+
+def _never_fail_to_print() -> None:
+    """Let a terminal without ≤ or λ show a question mark, in place of an error after all the work."""
+    for file in (sys.stdout, sys.stderr):
+        if isinstance(file, io.TextIOWrapper):
+            file.reconfigure(errors="replace")
 
 
 def _application(session: Session) -> App:

@@ -66,7 +66,7 @@ class TrainingConfig:
     mapping_layers: int = 2
     """Layers of the mapping networks of G and D."""
 
-    channel_base: int = 1024
+    channel_base: int = 512
     """Width of a block is channel_base / resolution, at most channel_max."""
 
     channel_max: int = 64

@@ -30,15 +30,17 @@ def run_cascade(
 ) -> Check:
     """Run until the destination is reached, ``max_steps`` (or exactly ``steps``) is done, or a stop is asked for.
 
-    ``on_check(state, losses, check)`` is called after every stop check, the first one before the first step. Nothing counts as reached before the schedule
-    of the substitutes has ended. Raises NumericalError as soon as a loss or, at a check, a weight is NaN or infinite,
-    so that every state that ``on_check`` sees is good. A resumed run takes the steps of an uninterrupted one.
+    ``on_check(state, losses, check)`` is called after every stop check, the first one before the first step. Nothing
+    counts as reached before the schedule of the substitutes has ended. Raises NumericalError as soon as a loss or, at
+    a check, a weight is NaN or infinite, so that every state that ``on_check`` sees is good. A resumed run takes the
+    steps of an uninterrupted one.
     """
     config = cascade.config
     last = config.max_steps if steps is None else steps
     check = _check(stop_rule, state)
     if state.step % config.check_interval:  # resumed between two checks: what the first of them found still holds
         check = replace(check, d_reached=state.d_reached, g_reached=state.g_reached)
+    state.d_reached, state.g_reached = check.d_reached, check.g_reached
     losses: dict[str, float] = {}
     if state.step == 0:
         on_check(state, losses, check)
