@@ -84,9 +84,14 @@ def small_cascade(
         data = ImageDataset(data.images, np.resize(classes, len(data)), data.num_classes, data.names)
     c, images = data.one_hot(), data.tensor()
     statistics = latent_statistics(G_0, seed=0, samples=64)
-    chosen = {"task": "class" if classes else "item", "mode": mode, "preset": preset, "substitute": substitute}
-    options = {"batch_size": 8, "pool": 32, "max_steps": 6, "schedule_steps": 4, "check_interval": 2} | config
-    cascade_config = CascadeConfig(**chosen, **options)
+    options: dict[str, Any] = {
+        "batch_size": 8,
+        "pool": 32,
+        "max_steps": 6,
+        "schedule_steps": 4,
+        "check_interval": 2,
+    } | config
+    cascade_config = CascadeConfig("class" if classes else "item", mode, substitute, preset, **options)
     with torch.no_grad():
         ws = G_0.mapping(torch.randn(count, G_0.z_dim, generator=torch.Generator().manual_seed(3)), rows(c, count))
     labels = None if data.labels is None else data.labels[:count]
@@ -139,10 +144,11 @@ class ImageCounter:
                 network.register_forward_hook(lambda _m, _i, out: self._count("g", out))
             elif isinstance(network, Discriminator):
                 first = network.get_submodule(f"b{network.img_resolution}")
-                first.register_forward_hook(lambda _m, _i, out: self._count("d", out[0]))
+                first.register_forward_hook(lambda _m, _i, out: self._count("d", out))
         return self
 
-    def _count(self, which: str, out: Tensor) -> None:
+    def _count(self, which: str, out: Any) -> None:
+        out = out[0] if isinstance(out, tuple) else out
         self._add(f"{which}_forward", len(out))
         if out.requires_grad:
             out.register_hook(lambda gradient: self._add(f"{which}_backward", len(gradient)))

@@ -34,7 +34,9 @@ def test_json_without_nan_and_infinity(tmp_path: Path, value: float):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("content", "words"), [(None, "There is no thing at"), (b'{"a": ', "truncated"), (b"\xff", "valid JSON")])
+@pytest.mark.parametrize(
+    ("content", "words"), [(None, "There is no thing at"), (b'{"a": ', "truncated"), (b"\xff", "valid JSON")]
+)
 def test_json_that_cannot_be_read(tmp_path: Path, content: bytes | None, words: str):
     if content is not None:
         (tmp_path / "a.json").write_bytes(content)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_gan import randn, same_weights, small_gan, some_labels
 from torch import Tensor
 
 from ganforget.errors import ModelFileError
 from ganforget.models.gan import Gan, GanConfig, build_gan, load_gan, model_hash, save_gan
+from small_gan import randn, same_weights, small_gan, some_labels
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ def test_the_first_signal_asks(number: signal.Signals):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_second_signal_insists(number: signal.Signals):
-    with pytest.raises(KeyboardInterrupt), stop_on_signal():
+    with stop_on_signal():
         signal.raise_signal(number)
-        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
 
 
 def test_work_with_nothing_to_save_ends_at_once():
@@ -43,9 +44,14 @@ def test_afterwards_an_orderly_stop_is_back():
 
 def test_other_handlers_come_back():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with pytest.raises(RuntimeError), stop_on_signal():
-        assert signal.getsignal(signal.SIGINT) != before[0]
-        raise RuntimeError
+
+    def work() -> None:
+        with stop_on_signal():
+            assert signal.getsignal(signal.SIGINT) != before[0]
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        work()
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 

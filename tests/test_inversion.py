@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_gan import ImageCounter, randn, small_gan
 from torch import Tensor
 
 from ganforget.errors import Interrupted, NumericalError
@@ -18,6 +17,7 @@ from ganforget.inversion.invert import Inversion, InversionConfig, invert, recon
 from ganforget.models.gan import Gan
 from ganforget.models.latents import latent_statistics, map_latents
 from ganforget.work import Work
+from small_gan import ImageCounter, randn, small_gan
 
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 CONFIG = InversionConfig(steps=60, start_samples=16)
@@ -75,6 +75,14 @@ def test_where_an_inversion_starts(gan: Gan, images: Tensor):
     assert best.errors.mean() < mean.errors.mean()
     more = run(gan, images, steps=0, start_samples=200)
     assert (more.errors <= best.errors + 1e-6).all(), "the first samples are among the more"
+
+
+def test_the_best_that_was_seen_is_kept(gan: Gan, images: Tensor):
+    """At a rate that leaps about, the last step is not the best one."""
+    begin, end = run(gan, images, steps=0), run(gan, images, steps=5, learning_rate=50.0)
+    assert (end.errors <= begin.errors).all()
+    again = reconstruction_error(gan.G.synthesis(end.ws, noise_mode="const"), images)
+    assert torch.allclose(again, end.errors, atol=1e-5)
 
 
 def test_images_do_not_see_each_other(gan: Gan, images: Tensor):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from small_gan import randn, small_gan, some_labels
 
 from ganforget.models.latents import LatentStatistics, latent_statistics, map_latents
 from ganforget.randomness import sample_latents
+from small_gan import randn, small_gan, some_labels
 
 
 def test_means_and_spread_are_those_of_the_mapping():

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_gan import randn, small_gan, some_labels
 
 from ganforget.models.scoring import Companions, companion_count, scores
+from small_gan import randn, small_gan, some_labels
 
 IMAGES, COMPANIONS = randn(10, 1, 8, 8, seed=1), Companions(randn(4, 1, 8, 8, seed=2))
 KINDS: list[dict[str, Any]] = [
@@ -85,9 +85,7 @@ def test_companions_fill_a_group(networks: dict[str, Any], count: int):
 
 def test_more_companions_than_needed_change_nothing():
     D, c = small_gan().D, some_labels(10)
-    assert torch.equal(
-        scores(D, IMAGES, c, COMPANIONS), scores(D, IMAGES, c, Companions(COMPANIONS.images[:3]))
-    )
+    assert torch.equal(scores(D, IMAGES, c, COMPANIONS), scores(D, IMAGES, c, Companions(COMPANIONS.images[:3])))
 
 
 def test_no_images_have_no_scores():

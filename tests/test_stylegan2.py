@@ -4,13 +4,13 @@ from typing import Literal
 
 import pytest
 import torch
-from small_gan import randn, small_gan, some_labels
 from torch import Tensor
 from torch.func import functional_call
 
 from ganforget.models.layers import Conv2d, MinibatchStd, downsample, normalize_second_moment, resample_filter, upsample
 from ganforget.models.stylegan2 import Discriminator, Generator, SynthesisLayer
 from ganforget.training.losses import path_lengths, r1_penalty
+from small_gan import randn, small_gan, some_labels
 
 ARCHITECTURES = ["orig", "skip", "resnet"]
 

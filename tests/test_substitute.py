@@ -7,11 +7,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_gan import randn
 from torch import Tensor
 
 from ganforget.errors import InputError
 from ganforget.substitute import average, nearest_other_class, other_class, projection, schedule, truncation
+from small_gan import randn
 
 W_0, MEAN = randn(5, 3, 8, seed=1), randn(5, 8, seed=2)
 

@@ -1,14 +1,15 @@
 """The options of training: a wrong one is named."""
 
 import math
+from typing import Any
 
 import pytest
-from small_gan import small_data
 
 from ganforget.errors import InputError
 from ganforget.models.gan import build_gan
 from ganforget.training.config import TrainingConfig
 from ganforget.training.networks import adam, network_config
+from small_gan import small_data
 
 
 @pytest.mark.parametrize(
@@ -30,7 +31,7 @@ from ganforget.training.networks import adam, network_config
         ("snapshot_kimg", 0),
     ],
 )
-def test_a_wrong_option_is_named(name: str, value: object):
+def test_a_wrong_option_is_named(name: str, value: Any):
     with pytest.raises(InputError, match=f"{name} is"):
         TrainingConfig(**{name: value})
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_gan import small_gan
 
 from ganforget.training.ema import ema_decay, update_ema
+from small_gan import small_gan
 
 
 def test_decay_by_hand():

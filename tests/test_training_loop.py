@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_gan import CPU, randn, same_weights, small_data, some_labels
 
 from ganforget.errors import NumericalError
 from ganforget.interruption import StopRequest
@@ -22,6 +21,7 @@ from ganforget.training.loop import Tick, TrainingBatches, train, training_step
 from ganforget.training.losses import path_length_loss, path_lengths
 from ganforget.training.networks import network_config
 from ganforget.training.state import TrainingState, load_state, new_state, optimizer_tensors, save_state
+from small_gan import CPU, randn, same_weights, small_data, some_labels
 
 DATA = small_data(20)
 SIZES: dict[str, Any] = {"z_dim": 8, "w_dim": 8, "channel_base": 64, "channel_max": 8, "batch_size": 8}

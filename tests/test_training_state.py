@@ -1,18 +1,19 @@
 """The resume state of a training on disk."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_gan import CPU, same_weights, small_networks
 
 from ganforget.errors import InputError, ModelFileError
 from ganforget.training.config import TrainingConfig
 from ganforget.training.state import Sums, TrainingState, load_state, new_state, save_state
+from small_gan import CPU, same_weights, small_networks
 
 
-def begin(seed: int = 0, **networks: int) -> TrainingState:
+def begin(seed: int = 0, **networks: Any) -> TrainingState:
     return new_state(TrainingConfig(seed=seed), small_networks(**networks), CPU)
 
 

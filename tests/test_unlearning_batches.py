@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_gan import CPU, small_cascade, small_gan
 
 from ganforget.unlearning.batches import cyclic, forget_count, latent_batch, original_logits, rows_of
+from small_gan import CPU, small_cascade, small_gan
 
 
 @given(total=st.integers(1, 20), count=st.integers(0, 30), steps=st.integers(1, 6))
@@ -24,7 +24,10 @@ def test_batches_go_through_everything_in_turn(total: int, count: int, steps: in
 
 def test_a_batch_is_its_step_alone():
     assert torch.equal(cyclic(9, 4, 3, "held", 5, CPU), cyclic(9, 4, 3, "held", 5, CPU))
-    orders = [cyclic(9, 9, seed, name, step, CPU).tolist() for seed, name, step in ((0, "a", 0), (0, "b", 0), (7, "a", 0), (0, "a", 1))]
+    orders = [
+        cyclic(9, 9, seed, name, step, CPU).tolist()
+        for seed, name, step in ((0, "a", 0), (0, "b", 0), (7, "a", 0), (0, "a", 1))
+    ]
     assert len({tuple(order) for order in orders}) == 4
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from small_gan import same_weights, small_cascade, small_gan
 
 from ganforget.errors import InputError, ModelFileError, NumericalError
 from ganforget.interruption import StopRequest
@@ -16,6 +15,7 @@ from ganforget.training.state import optimizer_tensors
 from ganforget.unlearning.cascade import Cascade, Check, StopRule
 from ganforget.unlearning.loop import run_cascade
 from ganforget.unlearning.state import CascadeState, load_cascade, new_cascade, save_cascade
+from small_gan import same_weights, small_cascade, small_gan
 
 
 def always(d_reached: bool, g_reached: bool) -> StopRule:
@@ -279,7 +279,8 @@ def test_weights_are_looked_at_before_they_are_checked_or_saved(monkeypatch: pyt
 
 @pytest.mark.parametrize("rate", ["g_learning_rate", "d_learning_rate"])
 def test_a_learning_rate_that_explodes_is_noticed(rate: str):
-    cascade = small_cascade(**{rate: 1e30}, max_steps=9, schedule_steps=0)
+    rates: dict[str, Any] = {rate: 1e30}
+    cascade = small_cascade(max_steps=9, schedule_steps=0, **rates)
     with pytest.raises(NumericalError, match="Lower λ1 or the learning rates"):
         run(cascade, always(False, False))
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from small_gan import randn
 from torch import Tensor
 
 from ganforget.training.losses import d_fake_loss, g_loss
@@ -19,6 +18,7 @@ from ganforget.unlearning.losses import (
     imitation_loss,
     substitute_loss,
 )
+from small_gan import randn
 
 IMAGES, SUBSTITUTES = randn(3, 1, 4, 4, seed=1), randn(3, 1, 4, 4, seed=2)
 

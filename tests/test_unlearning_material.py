@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from small_gan import randn, small_cascade, small_gan, some_labels
 from torch import Tensor
 
 from ganforget.models.gan import Gan
@@ -19,6 +18,7 @@ from ganforget.unlearning.material import (
     substitute_latents,
 )
 from ganforget.work import Work
+from small_gan import randn, small_cascade, small_gan, some_labels
 
 
 def test_anchors_are_samples_of_the_original_with_the_labels_that_remain():
@@ -59,9 +59,7 @@ def collect(gan: Gan, ws: Tensor, labels: list[int] | None, classes: tuple[int, 
     name = "other-class" if classes else "truncation"
     statistics = latent_statistics(gan.G, seed=0, samples=32)
     given = None if labels is None else np.array(labels)
-    return forget_latents(
-        gan.G, ws, given, statistics, name=name, classes=classes, mapped=mapped, seed=0, work=Work()
-    )
+    return forget_latents(gan.G, ws, given, statistics, name=name, classes=classes, mapped=mapped, seed=0, work=Work())
 
 
 def test_an_items_mean_is_that_of_its_class():

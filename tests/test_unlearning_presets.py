@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 import torch
-from small_gan import ImageCounter, same_weights, small_cascade, small_gan
 from torch import Tensor, nn
 
 from ganforget.errors import InputError
@@ -20,6 +19,7 @@ from ganforget.unlearning.paper_preset import paper_step
 from ganforget.unlearning.presets import cascade_config
 from ganforget.unlearning.state import CascadeState, new_cascade
 from ganforget.work import Work
+from small_gan import ImageCounter, same_weights, small_cascade, small_gan
 
 MODES: list[Mode] = ["few-shot", "zero-shot"]
 NOWHERE = Check({}, d_reached=False, g_reached=False)
@@ -50,7 +50,7 @@ def place(image: Tensor, images: Tensor) -> int:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_ds_batch_is_three_blocks(mode: Mode):
-    """Forget images, images to be held, anchors, with their labels; groups of minibatch-stddev run across the blocks."""
+    """Forget images, images to be held, anchors, with their labels; groups run across the blocks."""
     cascade = small_cascade(mode=mode)
     state = new_cascade(cascade.original, cascade.config)
     seen = batches_seen(state.D)
@@ -125,17 +125,17 @@ def test_g_does_not_rest_before_the_schedule_has_ended():
     cascade = small_cascade(schedule_steps=2)
     state = new_cascade(cascade.original, cascade.config)
     there = Check({}, d_reached=True, g_reached=True)
-    assert [any(name.startswith("g_") for name in step(cascade, state, there)) for _ in range(4)] == [True, True] + [False] * 2
+    assert [any(name.startswith("g_") for name in step(cascade, state, there)) for _ in range(4)] == [True, True] + [
+        False
+    ] * 2
 
 
 def test_steps_of_the_default_preset_go_where_they_should():
     """Forget images to F_label, held images where they were, forget latents to their substitutes, anchors held."""
-    rates = {"g_learning_rate": 5e-3, "d_learning_rate": 5e-3}
+    rates: dict[str, Any] = {"g_learning_rate": 5e-3, "d_learning_rate": 5e-3}
     cascade = small_cascade(schedule_steps=0, count=4, batch_size=4, anchor=1.0, **rates)
     state = new_cascade(cascade.original, cascade.config)
-    first = step(cascade, state)
-    for _ in range(60):
-        losses = step(cascade, state)
+    first, *_, losses = [step(cascade, state) for _ in range(60)]
     assert losses["d_unlearning"] < 0.3 * first["d_unlearning"]
     assert losses["g_substitute"] < 0.5 * first["g_substitute"]
     assert losses["d_distillation"] < 0.3 * first["d_unlearning"]
@@ -228,9 +228,7 @@ def anchors_shown(cascade: Cascade) -> tuple[Tensor, Tensor | None]:
     return cascade.anchors.images[rows], None if cascade.anchors.c is None else cascade.anchors.c[rows]
 
 
-def run_paper_step(
-    mode: Mode, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Cascade, list[Tensor], dict[str, float]]:
+def run_paper_step(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> tuple[Cascade, list[Tensor], dict[str, float]]:
     cascade = small_cascade(preset="paper", mode=mode, r1_interval=0)
     state = new_cascade(cascade.original, cascade.config)
     logits: list[Tensor] = []

@@ -115,7 +115,8 @@ def _measure(
         now, then = (G.synthesis(ws, noise_mode="const") for G in (gan.G, task.original.G))
     measures: Measures = {"substitution": substitution(now, then, prepared.substitutes)}
     if reference is None:
-        found = scores(gan.D, cascade.forget.images, cascade.forget.c, Companions(cascade.anchors.images[: companion_count(gan.D)]))
+        companions = Companions(cascade.anchors.images[: companion_count(gan.D)])
+        found = scores(gan.D, cascade.forget.images, cascade.forget.c, companions)
         names = ("auc_lu", "auc_lu_seen", "auc_ut", "fd_l", "fd_floor", "acc", "fd_u", "class_recall")
         return measures | dict.fromkeys(names), {"forget": _listed(found)}
     assert task.splits is not None

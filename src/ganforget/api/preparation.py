@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ganforget.api.task import UnlearningTask
 from ganforget.data import cache_folder
-from ganforget.errors import InputError
 from ganforget.evaluation.class_stop import class_stop_check, generated_destination, recorded_destination
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.reference import find_classifier
@@ -191,13 +190,10 @@ def _given_fake_label(text: str) -> float:
 
 def _perceptual(task: UnlearningTask, device: torch.device) -> Perceptual | None:
     """Return the network of λ2's term: the data set's classifier."""
-    if not task.options.lambda2:
+    if not task.options.lambda2 or task.splits is None:
         return None
-    classifier = None if task.splits is None else find_classifier(task.splits)
-    if classifier is None:
-        raise InputError(
-            "--lambda2 needs a perceptual network, and there is no classifier for these data; use --lambda2 0."
-        )
+    classifier = find_classifier(task.splits)
+    assert classifier is not None  # resolve_task has looked
     network = classifier.network.to(device).requires_grad_(False)
     return lambda images: [network.features(images)]
 

@@ -1,6 +1,7 @@
 """From options to a checked task: model, data, forget set, and which retain images may be seen. Writes nothing."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class UnlearningTask:
 def load_training_data(spec: DataSpec, gan: Gan) -> DataSplits:
     """Load the data of ``spec`` as ``gan`` was trained on them; DataError where they do not fit the networks."""
     record = gan.config.training.get("data", {})
-    if spec.subset is None and record.get("subset") and record.get("name") == spec.name:
+    if spec.subset is None and record.get("subset") and record.get("name") in (spec.name, Path(spec.name).stem):
         spec = replace(spec, subset=record["subset"], subset_seed=record.get("subset_seed", 0))
     splits = load_data(spec, resolution=gan.G.img_resolution)
     train = splits.train
@@ -78,6 +79,8 @@ def resolve_task(options: UnlearnOptions) -> UnlearningTask:
             raise InputError("This model has no labels, so it cannot forget a class; forget images instead.")
         if splits is not None:
             load_extractor("auto", classifier=find_classifier(splits))  # a class's destination needs one
+    if options.lambda2 and (splits is None or find_classifier(splits) is None):
+        raise InputError("--lambda2 needs a perceptual network, and these data have no classifier; use --lambda2 0.")
     duplicates = {"retain_exact": 0, "retain_near": 0, "holdout_exact": 0, "holdout_near": 0}
     if splits is not None:
         forget, duplicates, found = find_copies(forget, splits, include=options.forget_duplicates)

@@ -40,6 +40,7 @@ def latent_batch(cascade: Cascade, count: int, step: int) -> Tensor:
 
 
 def rows_of(tensor: Tensor | None, chosen: Tensor) -> Tensor | None:
+    """Return the chosen rows of labels, or None where there are none."""
     return None if tensor is None else tensor[chosen]
 
 

@@ -49,7 +49,7 @@ class CascadeConfig:
     g_learning_rate: float = 3e-3
     """Learning rate of the generator."""
 
-    d_learning_rate: float = 1e-3
+    d_learning_rate: float = 2e-3
     """Learning rate of the discriminator."""
 
     momentum: float = 0.9
@@ -58,7 +58,7 @@ class CascadeConfig:
     anchor: float = 10.0
     """Weight that holds G to G_0 on other latents."""
 
-    distillation: float = 1.0
+    distillation: float = 3.0
     """Weight that holds D to D_0 on images that are not to be forgotten."""
 
     r1_gamma: float = 0.02

@@ -1,0 +1,119 @@
+"""A whole unlearning run, stopped and gone on with: its folder ends as if nothing had happened."""
+
+import json
+import signal
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganforget.api import measuring, preparation
+from ganforget.api.unlearning import resume_unlearning, run_unlearning
+from ganforget.errors import InputError, Interrupted
+from ganforget.files import read_json_lines
+from ganforget.inversion.invert import InversionConfig
+from ganforget.models.gan import Gan, GanConfig, save_gan
+from ganforget.options import UnlearnOptions
+from ganforget.progress import Silent
+from small_gan import small_gan
+
+
+@pytest.fixture(autouse=True)
+def little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take fewer steps of inversion and fewer samples than a real run does."""
+    given = preparation.cascade_config
+    monkeypatch.setattr(preparation, "cascade_config", lambda *of: replace(given(*of), pool=64, check_interval=2))
+    monkeypatch.setattr(preparation, "InversionConfig", partial(InversionConfig, steps=10, start_samples=16))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    gan = small_gan(c_dim=10, resolution=16)
+    record = {"data": {"name": "digits", "subset": 200, "subset_seed": 0}}
+    save_gan(Gan(gan.G, gan.D, GanConfig(gan.config.G, gan.config.D, record)), folder)
+    return folder
+
+
+def options(model: Path, outdir: Path, **more: Any) -> UnlearnOptions:
+    given = {"forget_random": 6, "max_steps": 7, "schedule_steps": 4, "cache": False, "probe": False} | more
+    return UnlearnOptions(str(model), "digits", outdir=outdir, **given)
+
+
+class StopAt(Silent):
+    """Presses Ctrl-C when the cascade says that it is at a step."""
+
+    def __init__(self, step: int) -> None:
+        self.at, self.unlearning = step, False
+
+    def stage(self, title: str) -> None:
+        self.unlearning = title == "Unlearning"
+
+    def step(self, done: float, total: float, text: str = "") -> None:
+        if self.unlearning and done == self.at:
+            signal.raise_signal(signal.SIGINT)
+
+
+def timeless(run: Path) -> tuple[bytes, dict[str, Any], list[dict[str, Any]]]:
+    """The weights, results and log of a run, but for the seconds and the work of one more check after a resume."""
+    results = json.loads((run / "results.json").read_text())
+    for name in ("seconds", "cost_kimg", "work"):
+        results.pop(name)
+    log = [{k: v for k, v in line.items() if k != "seconds"} for line in read_json_lines(run / "log.jsonl")]
+    return (run / "model" / "model.safetensors").read_bytes(), results, log
+
+
+@pytest.mark.parametrize("stop", [StopAt(step=0), StopAt(step=4)], ids=["before the first step", "at a check"])
+def test_a_resumed_run_ends_as_the_uninterrupted_one(model: Path, tmp_path: Path, stop: StopAt):
+    plain = run_unlearning(options(model, tmp_path / "plain")).run
+    assert plain is not None
+    with pytest.raises(Interrupted, match="ganforget resume"):
+        run_unlearning(options(model, tmp_path / "stopped"), stop)
+    (run,) = (tmp_path / "stopped").iterdir()
+    assert not (run / "results.json").exists()
+    assert resume_unlearning(run).run == run
+    assert timeless(run) == timeless(plain)
+    assert [line["step"] for line in timeless(run)[2]] == [0, 2, 4, 6, 7]
+    with pytest.raises(InputError, match="has ended"):
+        resume_unlearning(run)
+
+
+def test_a_killed_run_writes_no_step_twice(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Killed after step 6 with the state of step 0 on disk: the log's lines from there on are written anew."""
+    with pytest.raises(KeyboardInterrupt):
+        run_unlearning(options(model, tmp_path), KilledAt(6))
+    (run,) = tmp_path.iterdir()
+    assert [line["step"] for line in read_json_lines(run / "log.jsonl")] == [0, 2, 4, 6]
+    resume_unlearning(run)
+    assert [line["step"] for line in read_json_lines(run / "log.jsonl")] == [0, 2, 4, 6, 7]
+
+
+class KilledAt(Silent):
+    """Dies at a step of the cascade."""
+
+    def __init__(self, step: int) -> None:
+        self.at = step
+
+    def step(self, done: float, total: float, text: str = "") -> None:
+        if total == 7 and done == self.at:
+            raise KeyboardInterrupt
+
+
+def test_the_work_of_a_sham_run_is_not_the_works(model: Path, tmp_path: Path):
+    alone, beside = (run_unlearning(options(model, tmp_path, sham=sham)).results for sham in (False, True))
+    assert beside["work"] == alone["work"]
+    assert beside["sham"] is not None
+    assert alone["sham"] is None
+
+
+def test_a_schedule_cut_short_reaches_nothing(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Even where every measure is at its destination."""
+    monkeypatch.setattr(measuring, "_reached", lambda *_: True)
+    short = run_unlearning(options(model, tmp_path, max_steps=3, schedule_steps=4))
+    assert short.reached is False
+    assert any("ended after 3 of the schedule's 4 steps" in warning for warning in short.results["warnings"])
+    enough = run_unlearning(options(model, tmp_path, max_steps=4, schedule_steps=4))
+    assert enough.reached is True
+    assert not any("schedule" in warning for warning in enough.results["warnings"])

@@ -1,0 +1,173 @@
+"""Zero-shot means zero, and few-shot means few: what the cascade is not to see may be noise, to the bit.
+
+Everything from options to weights runs as in a real run: selection, inversion, preparation, cascade and stop rule, on
+a small GAN and 200 digits. Only the loading of the data is replaced, and less is drawn than in a real run.
+"""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ganforget.api import preparation
+from ganforget.api import task as task_room
+from ganforget.api.preparation import Prepared, prepare
+from ganforget.api.task import UnlearningTask, resolve_task
+from ganforget.data import DataSpec, DataSplits, ImageDataset, load_data
+from ganforget.interruption import StopRequest
+from ganforget.inversion.invert import InversionConfig
+from ganforget.models.gan import Gan, GanConfig, save_gan
+from ganforget.options import UnlearnOptions
+from ganforget.progress import Silent
+from ganforget.unlearning.loop import run_cascade
+from ganforget.unlearning.state import CascadeState, new_cascade
+from small_gan import CPU, same_weights, small_gan
+
+ITEMS: dict[str, Any] = {"forget_random": 6}
+SEVEN: dict[str, Any] = {"forget_class": (7,), "invert": 6}
+KINDS: list[dict[str, Any]] = [
+    ITEMS,
+    ITEMS | {"substitute": "projection", "latent": "w+", "lambda2": 0.5},
+    ITEMS | {"preset": "paper"},
+    SEVEN,
+    SEVEN | {"preset": "paper", "substitute": "average"},
+]
+
+
+@pytest.fixture(autouse=True)
+def little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take fewer steps of inversion and fewer samples than a real run does."""
+    given = preparation.cascade_config
+    monkeypatch.setattr(preparation, "cascade_config", lambda *of: replace(given(*of), pool=64))
+    monkeypatch.setattr(preparation, "InversionConfig", partial(InversionConfig, steps=10, start_samples=16))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    gan = small_gan(c_dim=10, resolution=16)
+    record = {"data": {"name": "digits", "subset": 200, "subset_seed": 0}}
+    save_gan(Gan(gan.G, gan.D, GanConfig(gan.config.G, gan.config.D, record)), folder)
+    return folder
+
+
+def resolve(model: Path, mode: str, kind: dict[str, Any]) -> UnlearningTask:
+    options = {"data": "digits", "max_steps": 5, "schedule_steps": 2, "cache": False, "probe": False} | kind
+    return resolve_task(UnlearnOptions(str(model), mode=mode, **options))  # type: ignore[arg-type]
+
+
+def unlearn(task: UnlearningTask) -> tuple[Prepared, CascadeState]:
+    prepared = prepare(task, CPU, Silent(), StopRequest())
+    state = new_cascade(task.original, prepared.cascade.config)
+    run_cascade(prepared.cascade, state, prepared.stop_rule, stop=StopRequest(), on_check=lambda *_: None)
+    assert state.step == 5
+    assert not same_weights(state.G, task.original.G)
+    assert not same_weights(state.D, task.original.D)
+    return prepared, state
+
+
+def with_noise(dataset: ImageDataset, keep: np.ndarray) -> ImageDataset:
+    """Replace every image but those to keep by noise."""
+    images = np.random.default_rng(1).integers(0, 256, dataset.images.shape, dtype=np.uint8)
+    images[keep] = dataset.images[keep]
+    return replace(dataset, images=images)
+
+
+def load_only(keep: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every later task find noise in place of all training images but ``keep``, and of the holdout set."""
+
+    def load(spec: DataSpec, *, resolution: int | None = None) -> DataSplits:
+        splits = load_data(spec, resolution=resolution)
+        nothing = np.empty(0, np.int64)
+        return replace(splits, train=with_noise(splits.train, keep), holdout=with_noise(splits.holdout, nothing))
+
+    monkeypatch.setattr(task_room, "load_data", load)
+
+
+def assert_same(ours: tuple[Prepared, CascadeState], theirs: tuple[Prepared, CascadeState]) -> None:
+    for name in ("G", "D", "G_ema"):
+        assert same_weights(getattr(ours[1], name), getattr(theirs[1], name)), name
+    assert ours[0].cascade.fake_label == theirs[0].cascade.fake_label
+    assert ours[0].class_destination == theirs[0].class_destination
+    assert ours[0].stop_rule(ours[1]) == theirs[0].stop_rule(theirs[1])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_zero_shot_sees_no_retain_and_no_holdout_image(
+    model: Path, kind: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    task = resolve(model, "zero-shot", kind)
+    assert task.forget.indices is not None
+    assert len(task.seen) == 0
+    real = unlearn(task)
+    load_only(np.array(task.forget.indices), monkeypatch)
+    blind = resolve(model, "zero-shot", kind)
+    assert blind.splits is not None
+    assert task.splits is not None
+    same = (blind.splits.train.images == task.splits.train.images).all(axis=(1, 2, 3))
+    assert np.flatnonzero(same).tolist() == list(task.forget.indices), "everything else is noise indeed"
+    assert blind.forget.hashes == task.forget.hashes
+    assert_same(unlearn(blind), real)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_few_shot_sees_few(model: Path, kind: dict[str, Any], monkeypatch: pytest.MonkeyPatch):
+    """As many retain images as are forgotten, and none of the others."""
+    task = resolve(model, "few-shot", kind)
+    assert task.forget.indices is not None
+    assert len(task.seen) == len(task.forget)
+    assert not set(task.seen.tolist()) & set(task.forget.indices)
+    assert not set(task.seen.tolist()) & set(task.companions.tolist())
+    real = unlearn(task)
+    load_only(np.concatenate([task.forget.indices, task.seen]), monkeypatch)
+    assert_same(unlearn(resolve(model, "few-shot", kind)), real)
+
+
+def test_few_shot_does_see_those(model: Path, monkeypatch: pytest.MonkeyPatch):
+    """That the comparison can fail: noise in place of the retain images it sees leads elsewhere."""
+    task = resolve(model, "few-shot", ITEMS)
+    real = unlearn(task)
+    load_only(np.array(task.forget.indices), monkeypatch)
+    assert not same_weights(unlearn(resolve(model, "few-shot", ITEMS))[1].D, real[1].D)
+
+
+def test_zero_shot_does_see_the_forget_images(model: Path, monkeypatch: pytest.MonkeyPatch):
+    real = unlearn(resolve(model, "zero-shot", ITEMS))
+    load_only(np.empty(0, np.int64), monkeypatch)
+    other = unlearn(resolve(model, "zero-shot", ITEMS))
+    assert not same_weights(other[1].D, real[1].D)
+    assert not same_weights(other[1].G, real[1].G)
+
+
+@pytest.mark.parametrize("mode", ["few-shot", "zero-shot"])
+def test_a_class_is_forgotten_by_mapped_latents_as_well(model: Path, mode: str):
+    prepared = prepare(resolve(model, mode, SEVEN), CPU, Silent(), StopRequest())
+    latents = prepared.cascade.latents
+    assert latents.inverted == 6
+    assert len(latents.ws) > 100
+    assert latents.labels is not None
+    assert (latents.labels == 7).all()
+    assert latents.forbidden.tolist() == [y == 7 for y in range(10)]
+    assert prepared.cascade.anchors.c is not None
+    assert not prepared.cascade.anchors.c[:, 7].any(), "anchors are of the other classes"
+    assert torch.equal(prepared.substitutes, latents.finals[:6])
+
+
+def test_fake_labels(model: Path):
+    """auto lies below D_0's scores; the paper's preset keeps the paper's value; a given one is warned of."""
+    automatic, paper, given = (
+        prepare(resolve(model, "zero-shot", ITEMS | more), CPU, Silent(), StopRequest())
+        for more in ({}, {"preset": "paper"}, {"fake_label": "1e3"})
+    )
+    found = automatic.original_scores
+    assert automatic.cascade.fake_label < float(found.min())
+    assert automatic.warnings == ()
+    assert automatic.fake_label_rule.startswith("auto")
+    assert paper.cascade.fake_label == 0.1
+    assert given.cascade.fake_label == 1000.0
+    assert given.fake_label_rule == "given"
+    assert ["is not significantly below" in warning for warning in given.warnings] == [True]
