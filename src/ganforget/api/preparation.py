@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ganforget.api.task import UnlearningTask
+from ganforget.api.watch import PROBES, watch_discriminator
 from ganforget.data import cache_folder
 from ganforget.evaluation.class_stop import class_stop_check, generated_destination, recorded_destination
 from ganforget.evaluation.features import load_extractor
@@ -15,21 +16,18 @@ from ganforget.evaluation.stop_rule import DiscriminatorCheck, GeneratorCheck, S
 from ganforget.interruption import StopRequest
 from ganforget.inversion.cache import inversion_key, read_inversion, write_inversion
 from ganforget.inversion.invert import Inversion, InversionConfig, invert
-from ganforget.models.gan import Gan
 from ganforget.models.latents import LatentStatistics, latent_statistics
-from ganforget.models.scoring import Companions, companion_count, scores
+from ganforget.models.scoring import companion_count
 from ganforget.progress import Progress
 from ganforget.randomness import permutation
 from ganforget.unlearning.cascade import Cascade, StopRule
 from ganforget.unlearning.fake_label import auto_fake_label, fake_label_warning
 from ganforget.unlearning.losses import Perceptual
-from ganforget.unlearning.material import Fixed, anchor_pool, fix_images, forget_latents
+from ganforget.unlearning.material import anchor_pool, fix_images, forget_latents
 from ganforget.unlearning.presets import cascade_config
-from ganforget.work import Work
 
 __all__ = ["Prepared", "invert_forget_images", "prepare"]
 
-_PROBES = 64
 _CLASS_INVERSIONS = 64
 _MAPPED_LATENTS = 512
 
@@ -103,11 +101,9 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         seed=options.seed,
         work=work,
     )
-    group = companion_count(original.D)
-    samples = anchor_pool(original, others, _PROBES + group, seed=options.seed + 1_000_003, work=work)
-    companions = Companions(samples.images[_PROBES:])
-    forget_scores = scores(original.D, forget.images, forget.c, companions)
-    retain, watch = _watched(task, original, samples, companions, forget_scores, work, device)
+    count = PROBES + companion_count(original.D)
+    samples = anchor_pool(original, others, count, seed=options.seed + 1_000_003, work=work)
+    retain, watch, forget_scores = watch_discriminator(task, forget, samples, work)
     automatic = options.fake_label == "auto" and options.preset == "default"
     fake_label = auto_fake_label(forget_scores) if automatic else _given_fake_label(options.fake_label)
     warning = fake_label_warning(fake_label, forget_scores)
@@ -144,40 +140,6 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         destination,
         () if warning is None else (warning,),
     )
-
-
-def _watched(
-    task: UnlearningTask,
-    original: Gan,
-    samples: Fixed,
-    companions: Companions,
-    forget_scores: Tensor,
-    work: Work,
-    device: torch.device,
-) -> tuple[Fixed | None, DiscriminatorCheck]:
-    """Return the retain images that D trains on (None in zero-shot), and the check of D.
-
-    Few-shot keeps a quarter of its few retain images aside as probes; zero-shot (and the paper's preset, which trains
-    on all of them) probes with samples of G_0.
-    """
-    sample_c = None if samples.c is None else samples.c[:_PROBES]
-    sample_scores = scores(original.D, samples.images[:_PROBES], sample_c, companions)
-    if not len(task.seen):
-        check = DiscriminatorCheck(companions, forget_scores, samples.images[:_PROBES], sample_c, sample_scores)
-        return None, check
-    assert task.splits is not None
-    train = task.splits.train
-    seen = task.seen[permutation(task.options.seed, "probes", len(task.seen))]
-    c, images = _to(train.one_hot(seen), device, original.D.c_dim), train.tensor(seen).to(device)
-    found = scores(original.D, images, c, companions)
-    work.d_forward += len(seen)
-    reference = found if task.forget.task == "class" else torch.cat([found, forget_scores])
-    aside = len(seen) // 4 if task.options.preset == "default" else 0
-    retain = fix_images(original.D, images[aside:], None if c is None else c[aside:], work)
-    if not aside:
-        return retain, DiscriminatorCheck(companions, reference, samples.images[:_PROBES], sample_c, sample_scores)
-    probe_c = None if c is None else c[:aside]
-    return retain, DiscriminatorCheck(companions, reference, images[:aside], probe_c, found[:aside])
 
 
 def _to(c: Tensor | None, device: torch.device, c_dim: int) -> Tensor | None:

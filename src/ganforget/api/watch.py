@@ -1,0 +1,54 @@
+"""How D is watched while it forgets: companions, probes, and which few retain images it may train on."""
+
+import torch
+from torch import Tensor
+
+from ganforget.api.task import UnlearningTask
+from ganforget.evaluation.stop_rule import DiscriminatorCheck
+from ganforget.models.scoring import Companions, companion_count, scores
+from ganforget.randomness import permutation
+from ganforget.unlearning.material import Fixed, fix_images
+from ganforget.work import Work
+
+__all__ = ["PROBES", "watch_discriminator"]
+
+PROBES = 64
+"""Samples of G_0 that probe D in zero-shot."""
+
+
+def watch_discriminator(
+    task: UnlearningTask, forget: Fixed, samples: Fixed, work: Work
+) -> tuple[Fixed | None, DiscriminatorCheck, Tensor]:
+    """Return the retain images that D trains on (None in zero-shot), the check of D, and D_0's forget scores.
+
+    Few-shot keeps a quarter of its few retain images aside, a few as companions of every score and the others as
+    probes. Zero-shot takes ``samples`` of G_0 for both: ``PROBES`` of them, then the companions. So does the paper's
+    preset, which trains on all its retain images.
+    """
+    D_0, group = task.original.D, companion_count(task.original.D)
+    companions = Companions(samples.images[PROBES:])
+    probes, probe_c = samples.images[:PROBES], None if samples.c is None else samples.c[:PROBES]
+    if not len(task.seen):
+        forget_scores = scores(D_0, forget.images, forget.c, companions)
+        before = scores(D_0, probes, probe_c, companions)
+        return None, DiscriminatorCheck(companions, forget_scores, probes, probe_c, before), forget_scores
+    images, c = _seen(task, forget.images.device)
+    aside = len(images) // 4 if task.options.preset == "default" else 0
+    retain = fix_images(D_0, images[aside:], None if c is None else c[aside:], work)
+    if aside > group:
+        companions = Companions(images[:group])
+        probes, probe_c = images[group:aside], None if c is None else c[group:aside]
+    forget_scores, seen_scores = (scores(D_0, x, y, companions) for x, y in ((forget.images, forget.c), (images, c)))
+    work.d_forward += len(forget) + len(images) + len(probes)
+    reference = seen_scores if task.forget.task == "class" else torch.cat([seen_scores, forget_scores])
+    before = scores(D_0, probes, probe_c, companions)
+    return retain, DiscriminatorCheck(companions, reference, probes, probe_c, before), forget_scores
+
+
+def _seen(task: UnlearningTask, device: torch.device) -> tuple[Tensor, Tensor | None]:
+    """Return the retain images that few-shot may see, and their labels, in a seeded order."""
+    assert task.splits is not None
+    train = task.splits.train
+    seen = task.seen[permutation(task.options.seed, "probes", len(task.seen))]
+    c = train.one_hot(seen) if task.original.D.c_dim else None
+    return train.tensor(seen).to(device), None if c is None else c.to(device)
