@@ -48,7 +48,7 @@ def torch_fidelity_metric(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict, di
     before = set(sys.modules)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from torch_fidelity.metric_fid import fid_statistics_to_metric
+        from torch_fidelity.metric_fid import fid_statistics_to_metric  # pyright: ignore[reportMissingImports]
     for name in set(sys.modules) - before:
         monkeypatch.delitem(sys.modules, name)
     return fid_statistics_to_metric

@@ -88,8 +88,9 @@ def test_the_prediction_is_a_slow_one(seed: int, probes: int, slope: float, nois
 
 @pytest.mark.parametrize("probes", [1, 2, 3])
 def test_few_probes_tell_a_shift_alone(probes: int):
-    """Probes at 0 that are now at −1 on average: reference scores 1 and 3 are taken for 0 and 2."""
-    before, now = [0.0] * probes, [-1.0] * probes
+    """Probes that are now 1 lower on average, whatever the line: reference scores 1 and 3 are taken for 0 and 2."""
+    before = [0.0, 2.0, 4.0][:probes]
+    now = [float(np.mean(before)) - 1] * probes
     assert predict([1.0, 3.0], before, now, [-0.5, 1.0]) == pytest.approx(0.75)
     assert predict([1.0, 3.0], before, now, [0.0, 2.0]) == pytest.approx(0.5)
 

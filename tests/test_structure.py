@@ -156,7 +156,7 @@ def test_examples_are_short():
 # ----------------------------------------------------------------------------
 # The command starts quickly: torch alone takes seconds to import.
 
-HEAVY = ("torch", "lightning_fabric", "scipy", "sklearn", "matplotlib")
+HEAVY = ("torch", "scipy", "sklearn", "matplotlib")
 
 
 @pytest.mark.parametrize("file", [f for f in FILES if room_of(f) in ("cli", None)], ids=label)

@@ -287,6 +287,29 @@ def test_saving_after_every_step_changes_nothing(tmp_path: Path):
     assert_same(state, whole)
 
 
+def test_the_clock_counts_training_alone(monkeypatch: pytest.MonkeyPatch):
+    """A step of 8 images takes half a second, a snapshot a hundred, which are no training time."""
+    clock = 0.0
+
+    def step(state: TrainingState, *_: object) -> None:
+        nonlocal clock
+        clock += 0.5
+        state.step, state.images_seen, state.sums.steps = state.step + 1, state.images_seen + 8, state.sums.steps + 1
+
+    def on_snapshot(_state: TrainingState) -> None:
+        nonlocal clock
+        clock += 100
+
+    monkeypatch.setattr(loop, "training_step", step)
+    monkeypatch.setattr(loop, "time", SimpleNamespace(perf_counter=lambda: clock))
+    state, ticks = begin(), []
+    hear = {"on_tick": lambda _, tick: ticks.append(tick), "on_snapshot": on_snapshot}
+    train(state, CONFIG, DATA, device=CPU, stop=StopRequest(), **hear)
+    assert [tick.seconds for tick in ticks] == [2, 4, 6, 8, 10]
+    assert [tick.images_per_second for tick in ticks] == [16] * 5
+    assert state.seconds == 10
+
+
 def test_a_stop_asked_for_at_once_still_leaves_a_snapshot():
     state = begin()
     assert run(state, CONFIG, until=0) == ([], [0])
