@@ -288,7 +288,7 @@ def test_weights_are_looked_at_before_they_are_checked_or_saved(monkeypatch: pyt
 def test_a_learning_rate_that_explodes_is_noticed(rate: str):
     rates: dict[str, Any] = {rate: 1e30}
     cascade = small_cascade(max_steps=9, schedule_steps=0, **rates)
-    with pytest.raises(NumericalError, match="Lower λ1 or the learning rates"):
+    with pytest.raises(NumericalError, match="Lower --lambda1"):
         run(cascade, always(False, False))
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from ganforget.api.task import UnlearningTask
 from ganforget.api.watch import PROBES, watch_discriminator
 from ganforget.data import cache_folder
+from ganforget.errors import OutputError
 from ganforget.evaluation.class_stop import class_stop_check, generated_destination, recorded_destination
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.reference import find_classifier
@@ -74,7 +75,10 @@ def invert_forget_images(
     progress.stage("Inverting the images to forget")
     inversion = invert(G, pixels, labels, statistics, config, stop=stop, on_step=progress.step)
     if options.cache:
-        write_inversion(folder, key, inversion)
+        try:
+            write_inversion(folder, key, inversion)
+        except OutputError as error:  # the work is done: not being able to keep it is no reason to stop
+            progress.warn(f"The inverted latents were not kept: {error}")
     return inversion, chosen
 
 
@@ -119,6 +123,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         work=work,
     )
     substitutes = latents.finals[: latents.inverted]
+    work.g_forward += len(substitutes)
     with torch.no_grad():
         distance = float((original.G.synthesis(inversion.ws, noise_mode="const") - substitutes).square().mean())
     checks = (watch, GeneratorCheck(substitutes, distance))

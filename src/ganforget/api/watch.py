@@ -31,15 +31,18 @@ def watch_discriminator(
     if not len(task.seen):
         forget_scores = scores(D_0, forget.images, forget.c, companions)
         before = scores(D_0, probes, probe_c, companions)
+        work.d_forward += len(forget) + len(probes) + 2 * group
         return None, DiscriminatorCheck(companions, forget_scores, probes, probe_c, before), forget_scores
     images, c = _seen(task, forget.images.device)
     aside = len(images) // 4 if task.options.preset == "default" else 0
     retain = fix_images(D_0, images[aside:], None if c is None else c[aside:], work)
-    if aside > group:
-        companions = Companions(images[:group])
-        probes, probe_c = images[group:aside], None if c is None else c[group:aside]
+    beside = group if aside > group else 0  # companions are not scored
+    if beside:
+        companions = Companions(images[:beside])
+        probes, probe_c = images[beside:aside], None if c is None else c[beside:aside]
+    images, c = images[beside:], None if c is None else c[beside:]
     forget_scores, seen_scores = (scores(D_0, x, y, companions) for x, y in ((forget.images, forget.c), (images, c)))
-    work.d_forward += len(forget) + len(images) + len(probes)
+    work.d_forward += len(forget) + len(images) + len(probes) + 3 * group
     reference = seen_scores if task.forget.task == "class" else torch.cat([seen_scores, forget_scores])
     before = scores(D_0, probes, probe_c, companions)
     return retain, DiscriminatorCheck(companions, reference, probes, probe_c, before), forget_scores

@@ -73,11 +73,11 @@ def predicted_auc(reference: Tensor, probes_before: Tensor, probes_now: Tensor, 
     """
     before, now = probes_before.double(), probes_now.double()
     spread = before - before.mean()
-    slope, scatter = 1.0, 0.0
+    shift, tilt, scatter = now - before, 0.0, 0.0
     if len(before) >= 4 and float(spread.square().sum()) > 0:
-        slope = float((spread * now).sum() / spread.square().sum())
-        scatter = float((now - now.mean() - slope * spread).square().sum() / (len(before) - 2)) ** 0.5
-    moved = now.mean() + slope * (reference.double() - before.mean())
+        tilt = float((spread * shift).sum() / spread.square().sum())
+        scatter = float((shift - shift.mean() - tilt * spread).square().sum() / (len(before) - 2)) ** 0.5
+    moved = reference.double() + shift.mean() + tilt * (reference.double() - before.mean())
     if scatter < 1e-9:
         return auc(moved, forget_now.double())
     gaps = moved[:, None] - forget_now.double()[None]  # [references, forget images]

@@ -95,12 +95,19 @@ class CascadeConfig:
         for name in ("max_steps", "batch_size", "check_interval", "pool"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; expected at least 1.")
-        for name in (
+        names = (
             "lambda1",
             "lambda2",
             "schedule_steps",
             "anchor",
             "distillation",
-        ):
-            if getattr(self, name) < 0:
+            "r1_gamma",
+            "r1_interval",
+            "ema_steps",
+        )
+        for name in (*names, "ema_steps", "momentum", "margin", "auc_margin"):
+            if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected zero or more.")
+        for name in ("g_learning_rate", "d_learning_rate"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} is {getattr(self, name)}; expected a positive number.")

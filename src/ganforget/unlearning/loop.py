@@ -91,5 +91,5 @@ def _require_finite(state: CascadeState) -> None:
 def _diverged(step: int) -> NumericalError:
     return NumericalError(
         f"Unlearning became NaN or infinite at step {step}; the original and the last saved state are kept. "
-        "Lower λ1 or the learning rates, or bring F_label nearer to the scores."
+        "Lower --lambda1, or bring --fake-label nearer to D's scores."
     )
