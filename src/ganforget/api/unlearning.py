@@ -23,6 +23,7 @@ from ganforget.report import write_report
 from ganforget.rundir import circumstances, new_run, read_run_config
 from ganforget.training.speed import seconds_per_kimg
 from ganforget.unlearning.cascade import Check
+from ganforget.unlearning.log import log_line
 from ganforget.unlearning.loop import run_cascade
 from ganforget.unlearning.state import CascadeState, load_cascade, new_cascade, save_cascade
 
@@ -168,8 +169,7 @@ def _cascade(prepared: Prepared, state: CascadeState, run: Path, progress: Progr
 
     def on_check(state: CascadeState, losses: dict[str, float], check: Check) -> None:
         nonlocal saved
-        seconds = state.cascade_seconds + state.check_seconds
-        append_json_line(log, {"step": state.step, "seconds": round(seconds, 3), **_rounded(losses | check.values)})
+        append_json_line(log, log_line(state, losses, check, config))
         text = "  ".join(f"{name} {value:.3f}" for name, value in check.values.items() if name in _SHOWN)
         progress.step(state.step, config.max_steps, text)
         if time.perf_counter() - saved > _SECONDS_BETWEEN_SAVES:
@@ -180,10 +180,6 @@ def _cascade(prepared: Prepared, state: CascadeState, run: Path, progress: Progr
 
 
 _SHOWN = ("auc_lu", "substitution", "fd_u", "class_recall")
-
-
-def _rounded(values: dict[str, float]) -> dict[str, float]:
-    return {name: float(f"{value:.6g}") for name, value in values.items()}
 
 
 def _sham(

@@ -90,7 +90,7 @@ def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
         "g_substitute": substitute_loss(
             images[:count], substitutes, config.lambda1, config.lambda2, cascade.perceptual
         ),
-        "g_anchor": config.anchor * anchor_loss(images[count:], cascade.anchors.images[anchor]),
+        "anchor": config.anchor * anchor_loss(images[count:], cascade.anchors.images[anchor]),
     }
     if cascade.sham:
         terms.pop("g_substitute")
