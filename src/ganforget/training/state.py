@@ -3,7 +3,7 @@
 import copy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import safetensors.torch
 import torch
@@ -17,7 +17,17 @@ from ganforget.randomness import stream
 from ganforget.training.config import TrainingConfig
 from ganforget.training.networks import adam
 
-__all__ = ["Sums", "TrainingState", "load_state", "new_state", "optimizer_tensors", "restore_optimizer", "save_state"]
+__all__ = [
+    "Sums",
+    "TrainingState",
+    "load_state",
+    "new_state",
+    "optimizer_tensors",
+    "pair_tensors",
+    "restore_optimizer",
+    "restore_pair",
+    "save_state",
+]
 
 
 @dataclass
@@ -87,20 +97,46 @@ def restore_optimizer(optimizer: torch.optim.Adam, tensors: dict[str, Tensor], p
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
+class _Pair(Protocol):
+    """What a training and a cascade in progress have in common."""
+
+    G: Generator
+    D: Discriminator
+    G_ema: Generator
+    G_optimizer: torch.optim.Adam
+    D_optimizer: torch.optim.Adam
+
+
+_NETWORKS = ("G", "D", "G_ema")
+
+
+def pair_tensors(state: _Pair) -> dict[str, Tensor]:
+    """Return the weights of G, D and G_ema and the moments of both optimisers, for safetensors."""
+    tensors: dict[str, Tensor] = {}
+    for name in _NETWORKS:
+        weights = getattr(state, name).state_dict()
+        tensors |= {f"{name}.{key}": value.detach().cpu().contiguous().clone() for key, value in weights.items()}
+    tensors |= optimizer_tensors(state.G_optimizer, "G_optimizer.")
+    return tensors | optimizer_tensors(state.D_optimizer, "D_optimizer.")
+
+
+def restore_pair(state: _Pair, tensors: dict[str, Tensor], folder: Path) -> None:
+    """Put what ``pair_tensors`` took back; ModelFileError, naming ``folder``, where it does not fit."""
+    for name in _NETWORKS:
+        load_strictly(getattr(state, name), tensors, f"{name}.", folder)
+    restore_optimizer(state.G_optimizer, tensors, "G_optimizer.")
+    restore_optimizer(state.D_optimizer, tensors, "D_optimizer.")
+
+
 _COUNTERS = ("step", "images_seen", "seconds", "augment_p", "path_length_mean")
 
 
 def save_state(state: TrainingState, folder: Path) -> None:
     """Write the resume state; the counters travel in the tensors' file, so that both change in one step."""
     make_folder(folder)
-    tensors: dict[str, Tensor] = {}
-    for prefix, network in (("G.", state.G), ("D.", state.D), ("G_ema.", state.G_ema)):
-        tensors |= {prefix + k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
-    tensors |= optimizer_tensors(state.G_optimizer, "G_optimizer.")
-    tensors |= optimizer_tensors(state.D_optimizer, "D_optimizer.")
     counters = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
     sums = torch.tensor([float(value) for value in asdict(state.sums).values()], dtype=torch.float64)
-    data = safetensors.torch.save(tensors | {"counters": counters, "sums": sums})
+    data = safetensors.torch.save(pair_tensors(state) | {"counters": counters, "sums": sums})
     write_bytes(folder / "state.safetensors", data)
     write_json(folder / "about.json", {"schema_version": 1, "kind": "training"})
 
@@ -109,10 +145,7 @@ def load_state(state: TrainingState, folder: Path) -> TrainingState:
     """Fill ``state`` (fresh, of the same configuration) from ``folder``; ModelFileError where it does not fit."""
     read_json(folder / "about.json", kind="resume state")
     tensors = read_tensors(folder / "state.safetensors")
-    for prefix, network in (("G.", state.G), ("D.", state.D), ("G_ema.", state.G_ema)):
-        load_strictly(network, tensors, prefix, folder)
-    restore_optimizer(state.G_optimizer, tensors, "G_optimizer.")
-    restore_optimizer(state.D_optimizer, tensors, "D_optimizer.")
+    restore_pair(state, tensors, folder)
     if "counters" not in tensors:
         raise ModelFileError(f"The resume state in {folder} has no counters; it is damaged.")
     for name, value in zip(_COUNTERS, tensors["counters"].tolist(), strict=True):

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from ganforget.errors import ModelFileError
 from ganforget.files import make_folder, read_json, write_bytes, write_json
-from ganforget.models.gan import Gan, load_strictly, read_tensors
+from ganforget.models.gan import Gan, read_tensors
 from ganforget.models.stylegan2 import Discriminator, Generator
-from ganforget.training.state import optimizer_tensors, restore_optimizer
+from ganforget.training.state import pair_tensors, restore_pair
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.work import Work
 
@@ -52,18 +51,12 @@ def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
 
 
 _COUNTERS = {"step": int, "cascade_seconds": float, "check_seconds": float, "d_reached": bool, "g_reached": bool}
-_NETWORKS = ("G", "D", "G_ema")
 
 
 def save_cascade(state: CascadeState, folder: Path) -> None:
     """Write the resume state in one step."""
     make_folder(folder)
-    tensors: dict[str, Tensor] = {}
-    for name in _NETWORKS:
-        network = getattr(state, name)
-        tensors |= {f"{name}.{k}": v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
-    tensors |= optimizer_tensors(state.G_optimizer, "G_optimizer.")
-    tensors |= optimizer_tensors(state.D_optimizer, "D_optimizer.")
+    tensors = pair_tensors(state)
     tensors["counters"] = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
     tensors["work"] = torch.tensor(list(asdict(state.work).values()), dtype=torch.int64)
     write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
@@ -74,10 +67,7 @@ def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
     """Fill ``state`` (fresh, of the same configuration) from ``folder``."""
     read_json(folder / "about.json", kind="resume state")
     tensors = read_tensors(folder / "state.safetensors")
-    for name in _NETWORKS:
-        load_strictly(getattr(state, name), tensors, f"{name}.", folder)
-    restore_optimizer(state.G_optimizer, tensors, "G_optimizer.")
-    restore_optimizer(state.D_optimizer, tensors, "D_optimizer.")
+    restore_pair(state, tensors, folder)
     counters = tensors["counters"].tolist() if "counters" in tensors else []
     if len(counters) != len(_COUNTERS) or "work" not in tensors:
         raise ModelFileError(f"The resume state in {folder} lacks counters; it is damaged, or of another release.")
