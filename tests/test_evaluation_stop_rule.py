@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from ganforget.evaluation.class_stop import ClassEstimate, ClassStopCheck
 from ganforget.evaluation.stop_rule import (
+    LOOK,
     DiscriminatorCheck,
     GeneratorCheck,
     StopRuleForClass,
@@ -20,8 +22,8 @@ from ganforget.evaluation.stop_rule import (
     predicted_auc,
 )
 from ganforget.models.scoring import Companions, scores
-from ganforget.options import Destination
-from ganforget.unlearning.cascade import Cascade
+from ganforget.options import Destination, Preset
+from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.state import CascadeState, new_cascade
 from ganforget.work import Work
 from small_gan import ImageCounter, randn, small_cascade, small_gan, some_labels
@@ -35,7 +37,8 @@ def watch(cascade: Cascade) -> DiscriminatorCheck:
     """The check of a cascade whose forget images stand for retain images, as in zero-shot."""
     D_0, forget = cascade.original.D, cascade.forget
     reference = scores(D_0, forget.images, forget.c, COMPANIONS)
-    return DiscriminatorCheck(COMPANIONS, reference, PROBES, PROBE_C, scores(D_0, PROBES, PROBE_C, COMPANIONS))
+    before = scores(D_0, PROBES, PROBE_C, COMPANIONS)
+    return DiscriminatorCheck(COMPANIONS, forget, reference, reference, PROBES, PROBE_C, before)
 
 
 def generator_check(cascade: Cascade) -> GeneratorCheck:
@@ -117,7 +120,7 @@ def test_scatter_blurs_a_difference():
 def test_the_estimate_of_the_original_is_a_half():
     """Forget images against themselves, and probes that have not moved; ties may fall either way."""
     cascade, state = begin()
-    found = watch(cascade).estimate(cascade, state)
+    found = watch(cascade).estimate(state)
     assert found["auc_lu"] == pytest.approx(0.5, abs=0.07)
     assert found["score_drift"] == pytest.approx(0, abs=1e-6)
     assert found["score_forget"] == pytest.approx(float(watch(cascade).reference_scores.mean()), abs=1e-5)
@@ -130,7 +133,7 @@ def test_the_estimate_is_of_scores_now():
     check = watch(cascade)
     now = scores(state.D, cascade.forget.images, cascade.forget.c, COMPANIONS).tolist()
     probes = scores(state.D, PROBES, PROBE_C, COMPANIONS).tolist()
-    found = check.estimate(cascade, state)
+    found = check.estimate(state)
     expected = slow_prediction(check.reference_scores.tolist(), check.probe_scores.tolist(), probes, now)
     assert found["auc_lu"] == pytest.approx(expected, abs=1e-4)
     assert found["score_forget"] == pytest.approx(np.mean(now), abs=1e-5)
@@ -143,7 +146,7 @@ def test_a_drift_of_all_scores_alike_is_no_forgetting():
     cascade, state = begin(original=small_gan(c_dim=0))
     state.D.b4.out.bias.data.sub_(3)
     check = replace(watch(cascade), probe_c=None)
-    found = check.estimate(cascade, state)
+    found = check.estimate(state)
     assert found["score_drift"] == pytest.approx(-3, abs=1e-5)
     assert found["auc_lu"] == pytest.approx(0.5, abs=0.07)
 
@@ -153,7 +156,7 @@ def test_forgetting_raises_the_estimate():
     cascade, state = begin()
     check = watch(cascade)
     higher = replace(check, reference_scores=check.reference_scores + 100)
-    assert higher.estimate(cascade, state)["auc_lu"] == pytest.approx(1.0)
+    assert higher.estimate(state)["auc_lu"] == pytest.approx(1.0)
 
 
 def test_substitution_is_a_share_of_the_distance():
@@ -190,17 +193,40 @@ def test_checks_count_their_work():
     cascade, state = begin()
     discriminator, generator = watch(cascade), generator_check(cascade)
     counter = ImageCounter().watch(state.D, state.G_ema.synthesis)
-    StopRuleForItems(cascade, discriminator, generator)(state)
+    state.step = 5
+    StopRuleForItems(cascade, discriminator, generator)(state, None)
     assert state.work == counter.work
     assert state.work.d_forward > 0
     assert state.work.g_forward == 8
     assert cascade.work.d_backward == 0
 
 
+def test_what_is_known_of_the_original_is_not_computed_again():
+    cascade, state = begin()
+    check = watch(cascade)
+    at_once = StopRuleForItems(cascade, check, generator_check(cascade))(state, None)
+    assert state.work.d_forward == 0
+    assert {name: at_once.values[name] for name in check.before()} == pytest.approx(check.estimate(state), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("preset", "rested", "again"), [("default", True, False), ("default", False, True), ("paper", True, True)]
+)
+def test_a_discriminator_that_rests_is_not_looked_at_again(preset: Preset, rested: bool, again: bool):
+    """The default preset rests a network that is at its side; the paper's goes on training it."""
+    cascade, state = begin(preset=preset)
+    state.step = 5
+    known = {"auc_lu": 0.9, "score_forget": -3.0, "score_drift": 0.1}
+    found = StopRuleForItems(cascade, watch(cascade), generator_check(cascade))(state, Check(known, rested, False))
+    assert (state.work.d_forward > 0) == again
+    assert ({name: found.values[name] for name in known} == known) != again
+
+
 def test_checks_change_nothing():
     cascade, state = begin()
+    state.step = 5
     before = {name: value.clone() for name, value in state.D.state_dict().items()}
-    StopRuleForItems(cascade, watch(cascade), generator_check(cascade))(state)
+    StopRuleForItems(cascade, watch(cascade), generator_check(cascade))(state, None)
     assert all(torch.equal(value, before[name]) for name, value in state.D.state_dict().items())
     assert state.D.training
     assert all(p.grad is None for p in state.D.parameters())
@@ -216,6 +242,9 @@ class Says:
     def __init__(self, value: Any) -> None:
         self.value = value
 
+    def before(self) -> Any:
+        return self.estimate()
+
     def estimate(self, *_: object) -> Any:
         return dict(self.value) if isinstance(self.value, Mapping) else self.value
 
@@ -226,7 +255,7 @@ class Says:
 def items(auc: float, substitution: float, destination: Destination = "default", **margins: float):
     cascade, state = begin(destination=destination, **{"auc_margin": 0.05, "margin": 0.02, **margins})
     discriminator = cast(DiscriminatorCheck, Says({"auc_lu": auc}))
-    return StopRuleForItems(cascade, discriminator, cast(GeneratorCheck, Says(substitution)))(state)
+    return StopRuleForItems(cascade, discriminator, cast(GeneratorCheck, Says(substitution)))(state, None)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +304,7 @@ def class_check(
         150.0,
         asks_recall,
     )
-    check = rule(state)
+    check = rule(state, None)
     assert state.work == Work(g_forward=20), "samples of both classes"
     return check
 
@@ -311,3 +340,23 @@ def test_recall_counts_only_where_it_is_asked_for():
 def test_the_papers_destination_of_a_class_is_distance_alone(fd_u: float, reached: bool):
     check = class_check(0.0, fd_u, 1.0, 1.0, "paper")
     assert (check.d_reached, check.g_reached) == (reached, reached)
+
+
+@pytest.mark.parametrize(
+    ("first", "reached", "samples"), [(154.0, False, LOOK + 100), (152.0, False, LOOK), (999.0, False, LOOK + 100)]
+)
+def test_a_first_look_that_says_reached_is_confirmed(first: float, reached: bool, samples: int):
+    """Few samples say reached, more say not yet; and where few say no, more are not asked."""
+
+    class Looks:
+        count, references = 100, MappingProxyType({1: None})
+
+        def estimate(self, _: object, count: int) -> ClassEstimate:
+            return ClassEstimate(first if count == LOOK else 100.0, None)
+
+    cascade, state = begin(classes=(1,), substitute="other-class")
+    discriminator, generator = Says({"auc_lu": 1.0}), Says(0.0)
+    checks = (cast(DiscriminatorCheck, discriminator), cast(GeneratorCheck, generator), cast(ClassStopCheck, Looks()))
+    check = StopRuleForClass(cascade, *checks, 150.0, recall=False)(state, None)
+    assert check.g_reached == reached
+    assert state.work == Work(g_forward=samples)

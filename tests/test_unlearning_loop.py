@@ -19,15 +19,15 @@ from small_gan import same_weights, small_cascade, small_gan
 
 
 def always(d_reached: bool, g_reached: bool) -> StopRule:
-    return lambda _: Check({"auc_lu": 0.5}, d_reached, g_reached)
+    return lambda _state, _previous: Check({"auc_lu": 0.5}, d_reached, g_reached)
 
 
 def reached_from(d_step: int, g_step: int) -> StopRule:
     """D's side is reached from a step on, and G's from another one."""
-    return lambda state: Check({"step": state.step}, state.step >= d_step, state.step >= g_step)
+    return lambda state, _: Check({"step": state.step}, state.step >= d_step, state.step >= g_step)
 
 
-def by_weights(state: CascadeState) -> Check:
+def by_weights(state: CascadeState, _: Check | None) -> Check:
     """A rule that depends on the weights and on nothing else, with sides that come and go."""
     values = {"d": float(state.D.b4.out.bias.detach().sum()), "g": float(state.G_ema.synthesis.b4.const.sum())}  # type: ignore[union-attr]
     return Check(values, values["d"] * 1e3 % 1 < 0.5, values["g"] * 1e3 % 1 < 0.5)
@@ -294,7 +294,7 @@ def test_a_learning_rate_that_explodes_is_noticed(rate: str):
 
 def test_a_check_that_finds_no_number(tmp_path: Path):
     with pytest.raises(NumericalError, match="at step 0"):
-        run(small_cascade(), lambda _: Check({"substitution": float("nan")}, False, False))
+        run(small_cascade(), lambda *_: Check({"substitution": float("nan")}, False, False))
 
 
 @pytest.mark.parametrize("label", [float("inf"), 1e30])

@@ -93,7 +93,7 @@ def assert_same(ours: tuple[Prepared, CascadeState], theirs: tuple[Prepared, Cas
         assert same_weights(getattr(ours[1], name), getattr(theirs[1], name)), name
     assert ours[0].cascade.fake_label == theirs[0].cascade.fake_label
     assert ours[0].class_destination == theirs[0].class_destination
-    assert ours[0].stop_rule(ours[1]) == theirs[0].stop_rule(theirs[1])
+    assert ours[0].stop_rule(ours[1], None) == theirs[0].stop_rule(theirs[1], None)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)

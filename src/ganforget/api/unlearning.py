@@ -194,7 +194,7 @@ def _sham(
     def on_check(sham: CascadeState, *_: object) -> None:
         progress.step(sham.step, state.step)
 
-    run_cascade(cascade, sham, lambda _: never, stop=stop, on_check=on_check, steps=state.step)
+    run_cascade(cascade, sham, lambda *_: never, stop=stop, on_check=on_check, steps=state.step)
     if stop.requested:
         raise Interrupted(f"Stopped during the sham run; go on with: ganforget resume {run}")
     return Gan(sham.G_ema, sham.D.eval().requires_grad_(False), task.original.config)

@@ -15,6 +15,9 @@ __all__ = ["PROBES", "watch_discriminator"]
 PROBES = 64
 """Samples of G_0 that probe D in zero-shot."""
 
+_WATCHED = 512
+"""Most forget images, and most probes, that a check scores."""
+
 
 def watch_discriminator(
     task: UnlearningTask, forget: Fixed, samples: Fixed, work: Work
@@ -32,9 +35,10 @@ def watch_discriminator(
         forget_scores = scores(D_0, forget.images, forget.c, companions)
         before = scores(D_0, probes, probe_c, companions)
         work.d_forward += len(forget) + len(probes) + 2 * group
-        return None, DiscriminatorCheck(companions, forget_scores, probes, probe_c, before), forget_scores
+        watched = _watched(task, forget, forget_scores)
+        return None, DiscriminatorCheck(companions, *watched, forget_scores, probes, probe_c, before), forget_scores
     images, c = _seen(task, forget.images.device)
-    aside = len(images) // 4 if task.options.preset == "default" else 0
+    aside = min(len(images) // 4, _WATCHED) if task.options.preset == "default" else 0
     retain = fix_images(D_0, images[aside:], None if c is None else c[aside:], work)
     beside = group if aside > group else 0  # companions are not scored
     if beside:
@@ -45,7 +49,14 @@ def watch_discriminator(
     work.d_forward += len(forget) + len(images) + len(probes) + 3 * group
     reference = seen_scores if task.forget.task == "class" else torch.cat([seen_scores, forget_scores])
     before = scores(D_0, probes, probe_c, companions)
-    return retain, DiscriminatorCheck(companions, reference, probes, probe_c, before), forget_scores
+    watched = _watched(task, forget, forget_scores)
+    return retain, DiscriminatorCheck(companions, *watched, reference, probes, probe_c, before), forget_scores
+
+
+def _watched(task: UnlearningTask, forget: Fixed, forget_scores: Tensor) -> tuple[Fixed, Tensor]:
+    """Return the forget images that every check scores, and D_0's scores of them: a seeded sample of many."""
+    rows = torch.from_numpy(permutation(task.options.seed, "watched", len(forget))[:_WATCHED].copy()).sort().values
+    return forget.rows(rows.to(forget.images.device)), forget_scores[rows]
 
 
 def _seen(task: UnlearningTask, device: torch.device) -> tuple[Tensor, Tensor | None]:

@@ -15,13 +15,15 @@ import torch
 from torch import Tensor
 
 from ganforget.evaluation.auc import auc
-from ganforget.evaluation.class_stop import ClassStopCheck
+from ganforget.evaluation.class_stop import ClassEstimate, ClassStopCheck
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.unlearning.cascade import Cascade, Check
+from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
 
 __all__ = [
     "AUC_DESTINATION",
+    "LOOK",
     "RECALL_DESTINATION",
     "SUBSTITUTION_DESTINATION",
     "DiscriminatorCheck",
@@ -40,12 +42,19 @@ SUBSTITUTION_DESTINATION = 0.25
 RECALL_DESTINATION = 0.05
 """Our destination for a class that wears another one's face: class_recall at most this."""
 
+LOOK = 64
+"""Samples of a class for a first look; only what looks reached is confirmed with more."""
+
 
 @dataclass(frozen=True)
 class DiscriminatorCheck:
     """Estimates `auc_lu` from D's scores of the forget images and of probes, samples of G_0 never trained on."""
 
     companions: Companions
+    watched: Fixed
+    """The forget images that are scored: all of them, or a sample of many."""
+    watched_scores: Tensor
+    """D_0's scores of them."""
     reference_scores: Tensor
     """D_0's scores of images that stand for retain images."""
     probes: Tensor
@@ -54,12 +63,18 @@ class DiscriminatorCheck:
     probe_scores: Tensor
     """D_0's scores of the probes."""
 
-    def estimate(self, cascade: Cascade, state: CascadeState) -> dict[str, float]:
+    def before(self) -> dict[str, float]:
+        """Return what ``estimate`` finds in D_0, from its scores at hand."""
+        return self._values(self.watched_scores, self.probe_scores)
+
+    def estimate(self, state: CascadeState) -> dict[str, float]:
         """Return the estimate of `auc_lu`, the mean score of the forget images, and D's drift on the probes."""
-        forget = cascade.forget
-        now = scores(state.D, forget.images, forget.c, self.companions)
+        now = scores(state.D, self.watched.images, self.watched.c, self.companions)
         probes = scores(state.D, self.probes, self.probe_c, self.companions)
-        state.work.d_forward += len(forget) + len(self.probes) + 2 * companion_count(state.D)
+        state.work.d_forward += len(now) + len(probes) + 2 * companion_count(state.D)
+        return self._values(now, probes)
+
+    def _values(self, now: Tensor, probes: Tensor) -> dict[str, float]:
         estimate = predicted_auc(self.reference_scores, self.probe_scores, probes, now)
         drift = float((probes - self.probe_scores).mean())
         return {"auc_lu": estimate, "score_forget": float(now.mean()), "score_drift": drift}
@@ -110,9 +125,9 @@ class StopRuleForItems:
     discriminator: DiscriminatorCheck
     generator: GeneratorCheck
 
-    def __call__(self, state: CascadeState) -> Check:
+    def __call__(self, state: CascadeState, previous: Check | None) -> Check:
         config = self.cascade.config
-        values = self.discriminator.estimate(self.cascade, state)
+        values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
         values["substitution"] = self.generator.measure(self.cascade, state)
         d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
         g_reached = values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
@@ -132,18 +147,40 @@ class StopRuleForClass:
     recall: bool
     """Whether class_recall is a part of the destination."""
 
-    def __call__(self, state: CascadeState) -> Check:
+    def __call__(self, state: CascadeState, previous: Check | None) -> Check:
         config = self.cascade.config
-        found = self.classes.estimate(state.G_ema)
-        state.work.g_forward += self.classes.count * len(self.classes.references)
-        values = self.discriminator.estimate(self.cascade, state)
-        values |= {"fd_u": found.fd_u, "substitution": self.generator.measure(self.cascade, state)}
-        g_reached = found.fd_u > self.destination * (1 + config.margin)
+        values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
+        values["substitution"] = self.generator.measure(self.cascade, state)
+        found, g_reached = self._look(state, values["substitution"], LOOK)
+        if g_reached and self.classes.count > LOOK:
+            found, g_reached = self._look(state, values["substitution"], self.classes.count)
+        values["fd_u"] = found.fd_u
         if found.recall is not None:
             values["class_recall"] = found.recall
-        if config.destination == "paper":
-            return Check(values, g_reached, g_reached)
-        g_reached = g_reached and values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
-        if self.recall and found.recall is not None:
-            g_reached = g_reached and found.recall <= RECALL_DESTINATION - config.margin
-        return Check(values, values["auc_lu"] > AUC_DESTINATION + config.auc_margin, g_reached)
+        d_reached = (
+            g_reached if config.destination == "paper" else values["auc_lu"] > AUC_DESTINATION + config.auc_margin
+        )
+        return Check(values, d_reached, g_reached)
+
+    def _look(self, state: CascadeState, substitution: float, count: int) -> tuple[ClassEstimate, bool]:
+        """Return the estimates from ``count`` samples of each class, and whether G is at its side."""
+        config = self.cascade.config
+        found = self.classes.estimate(state.G_ema, min(count, self.classes.count))
+        state.work.g_forward += min(count, self.classes.count) * len(self.classes.references)
+        reached = found.fd_u > self.destination * (1 + config.margin)
+        if config.destination == "default":
+            reached = reached and substitution <= SUBSTITUTION_DESTINATION - config.margin
+            if self.recall and found.recall is not None:
+                reached = reached and found.recall <= RECALL_DESTINATION - config.margin
+        return found, reached
+
+
+def _look_at_discriminator(
+    discriminator: DiscriminatorCheck, cascade: Cascade, state: CascadeState, previous: Check | None
+) -> dict[str, float]:
+    """Return D's estimates; what is known of D_0, or of a D that has rested since, is not computed again."""
+    if state.step == 0:
+        return discriminator.before()
+    if previous is not None and previous.d_reached and cascade.config.preset == "default":
+        return {name: previous.values[name] for name in ("auc_lu", "score_forget", "score_drift")}
+    return discriminator.estimate(state)

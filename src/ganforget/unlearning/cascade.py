@@ -26,7 +26,8 @@ class Check:
         return self.d_reached and self.g_reached
 
 
-StopRule = Callable[[CascadeState], Check]
+StopRule = Callable[[CascadeState, Check | None], Check]
+"""A look at the state, and what the look before found: a network that has rested since need not be looked at again."""
 
 
 @dataclass

@@ -37,7 +37,7 @@ def run_cascade(
     """
     config = cascade.config
     last = config.max_steps if steps is None else steps
-    check = _check(stop_rule, state)
+    check = _check(stop_rule, state, None)
     if state.step % config.check_interval:  # resumed between two checks: what the first of them found still holds
         check = replace(check, d_reached=state.d_reached, g_reached=state.g_reached)
     state.d_reached, state.g_reached = check.d_reached, check.g_reached
@@ -56,7 +56,7 @@ def run_cascade(
         update_ema(state.G_ema, state.G, 0.5 ** (1 / max(config.ema_steps, 1e-3)))
         state.cascade_seconds += time.perf_counter() - began
         if state.step % config.check_interval == 0 or state.step == last:
-            check = _check(stop_rule, state)
+            check = _check(stop_rule, state, check)
             state.d_reached, state.g_reached = check.d_reached, check.g_reached
             on_check(state, losses, check)
     _require_finite(state)
@@ -71,10 +71,10 @@ def _arrived(config: CascadeConfig, state: CascadeState, check: Check) -> bool:
     return checked and check.reached and state.step >= config.schedule_steps
 
 
-def _check(stop_rule: StopRule, state: CascadeState) -> Check:
+def _check(stop_rule: StopRule, state: CascadeState, previous: Check | None) -> Check:
     began = time.perf_counter()
     _require_finite(state)
-    check = stop_rule(state)
+    check = stop_rule(state, previous)
     if not all(math.isfinite(value) for value in check.values.values()):
         raise _diverged(state.step)
     state.check_seconds += time.perf_counter() - began

@@ -5,6 +5,7 @@ give D_0's logits for any mixture of images at the price of the head alone.
 """
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -45,6 +46,11 @@ class Fixed:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def rows(self, chosen: Tensor) -> Self:
+        """Return the images at the indices ``chosen``."""
+        c, rest, ws = (None if part is None else part[chosen] for part in (self.c, self.rest, self.ws))
+        return replace(self, images=self.images[chosen], c=c, features=self.features[chosen], rest=rest, ws=ws)
 
 
 @dataclass(frozen=True)
