@@ -105,7 +105,7 @@ def test_unlearning_prints_a_table_a_sentence_and_the_report(tiny_run: Path, tmp
     assert "\x1b" not in said.out + said.err
     assert {"class_recall", "fd_u"} <= results["after"].keys()
     assert (run / "report.html").stat().st_size > 10_000
-    for warning in results["warnings"]:
+    for warning in [*results["warnings"], *([results["leak"]] if results["leak"] else [])]:
         assert said.err.count(warning) == 1
 
 
@@ -125,6 +125,13 @@ def test_a_dry_run_says_what_would_be_done(tiny_run: Path, tmp_path: Path, capsy
     assert "class 3, " in said
     assert "other-class" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_tries_the_place(tiny_run: Path, tmp_path: Path, capsys: Printed):
+    (tmp_path / "file").write_text("")
+    more = ["--data", "digits", "--forget-random", "8", "--dry-run"]
+    assert main(unlearning(tiny_run, tmp_path / "file" / "runs", *more)) == 2
+    assert "is no folder); choose another --outdir." in capsys.readouterr().err
 
 
 def test_zero_shot_without_data_says_that_membership_is_unverified(tiny_run: Path, tmp_path: Path, capsys: Printed):

@@ -180,9 +180,10 @@ def test_an_enormous_image_is_refused_before_it_is_decoded(write, side, reason):
         load(write({"bomb.png": png[:16] + header + png[33:]}))
 
 
-def test_a_size_that_is_no_power_of_two(write):
-    with pytest.raises(DataError, match="are 12x12; expected a power of two"):
-        load(write({f"{n}.png": encoded(picture(n, 12)) for n in range(3)}))
+@pytest.mark.parametrize("side", [4, 12])
+def test_a_size_that_no_discriminator_takes(write, side: int):
+    with pytest.raises(DataError, match=f"are {side}x{side}; expected a power of two, 8 or more"):
+        load(write({f"{n}.png": encoded(picture(n, side)) for n in range(3)}))
 
 
 def test_the_resolution_of_the_model_and_of_the_images_are_both_named(write):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganforget.errors import InputError, OutputError
-from ganforget.rundir import circumstances, new_run, read_run_config
+from ganforget.rundir import circumstances, new_run, read_run_config, require_place
 
 
 def test_runs_are_numbered(tmp_path: Path):
@@ -47,6 +47,21 @@ def test_a_place_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(OutputError, match="not writable"):
         new_run(tmp_path, "x")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_place_that_is_not_writable(tmp_path: Path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="not writable"):
+        require_place(tmp_path / "a" / "runs")
+
+
+def test_a_place_that_is_a_file(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="no folder"):
+        require_place(tmp_path / "file")
+    require_place(tmp_path / "a" / "b")
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"command": "train"}', '{"command": "demo", "options": {}}', "{"])

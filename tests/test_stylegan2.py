@@ -207,6 +207,11 @@ def test_resolutions_are_powers_of_two(resolution: int):
             build()
 
 
+def test_a_discriminator_needs_a_block_before_its_epilogue():
+    with pytest.raises(ValueError, match="at least 8"):
+        Discriminator(0, 4, 1)
+
+
 def test_clamps_hold():
     options = {"channel_base": 64, "channel_max": 8, "conv_clamp": 0.5}
     G = Generator(8, 0, 8, 8, 1, {"num_layers": 2}, {**options, "architecture": "orig"})

@@ -12,7 +12,7 @@ from ganforget.errors import InputError, OutputError
 from ganforget.files import make_folder, read_json
 from ganforget.version import __version__
 
-__all__ = ["circumstances", "new_run", "read_run_config"]
+__all__ = ["circumstances", "new_run", "read_run_config", "require_place"]
 
 
 def new_run(outdir: Path, description: str) -> Path:
@@ -29,6 +29,17 @@ def new_run(outdir: Path, description: str) -> Path:
             number += 1
         except OSError as error:
             raise OutputError(f"Cannot create {run} ({error.strerror}); choose another --outdir.") from error
+
+
+def require_place(outdir: Path) -> None:
+    """Raise OutputError where a run folder under ``outdir`` could not be made; nothing is written."""
+    place = outdir.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir():
+        raise OutputError(f"Cannot create {outdir} ({place} is no folder); choose another --outdir.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"Cannot create {outdir} ({place} is not writable); choose another --outdir.")
 
 
 def read_run_config(run: Path, command: str | None = None) -> dict[str, Any]:

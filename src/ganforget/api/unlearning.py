@@ -20,7 +20,7 @@ from ganforget.models.gan import Gan, GanConfig, model_hash, save_gan
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Progress, Silent
 from ganforget.report import write_report
-from ganforget.rundir import circumstances, new_run, read_run_config
+from ganforget.rundir import circumstances, new_run, read_run_config, require_place
 from ganforget.training.speed import seconds_per_kimg
 from ganforget.unlearning.cascade import Check
 from ganforget.unlearning.log import log_line
@@ -57,6 +57,7 @@ def run_unlearning(options: UnlearnOptions, progress: Progress | None = None) ->
     for warning in task.warnings:
         progress.warn(warning)
     if options.dry_run:
+        require_place(options.outdir)
         return UnlearningResult(None, None, _plan(task))
     run = new_run(options.outdir, task.describe())
     write_json(run / "config.json", _config(task, device))
@@ -277,6 +278,7 @@ def _results(
         "work": asdict(work),
         "duplicates": task.duplicates,
         "images": measured.images,
+        "leak": measured.leak,
         "warnings": warnings,
         "interrupted": False,
     }

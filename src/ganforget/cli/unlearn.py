@@ -42,8 +42,8 @@ def unlearn(
 def print_run(result: "UnlearningResult", session: Session, warned: list[str]) -> int:
     """Print what a run came to, and return the exit status."""
     results = result.results
-    for warning in results["warnings"]:
-        if warning not in warned:
+    for warning in [*results["warnings"], results["leak"]]:
+        if warning is not None and warning not in warned:
             session.warn(warning)
     session.show(measures_table(results), "", *verdict_lines(results, str(result.run)))
     session.emit({"run": str(result.run), **results})

@@ -75,8 +75,8 @@ def _is_label(label: object) -> bool:
 def _read_dataset(path: Path) -> ImageDataset:
     images, names, label_text = read_images(path)
     side = images.shape[2]
-    if side < 4 or side & (side - 1):
-        raise DataError(f"The images in {path} are {side}x{side}; expected a power of two, 4 or more: resize them.")
+    if side < 8 or side & (side - 1):
+        raise DataError(f"The images in {path} are {side}x{side}; expected a power of two, 8 or more: resize them.")
     by_name = parse_labels(label_text, path)
     if by_name is None:
         return ImageDataset(images, None, 0, names)

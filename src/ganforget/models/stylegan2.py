@@ -484,6 +484,8 @@ class Discriminator(nn.Module):
         epilogue_kwargs: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if img_resolution < 8:
+            raise ValueError(f"img_resolution is {img_resolution}; a discriminator needs a power of two of at least 8.")
         self.c_dim, self.img_resolution, self.img_channels = c_dim, img_resolution, img_channels
         channels = _block_channels(img_resolution, channel_base, channel_max)
         self.block_resolutions = [res for res in reversed(channels) if res > 4]
