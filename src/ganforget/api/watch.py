@@ -24,7 +24,7 @@ def watch_discriminator(
 ) -> tuple[Fixed | None, DiscriminatorCheck, Tensor]:
     """Return the retain images that D trains on (None in zero-shot), the check of D, and D_0's forget scores.
 
-    Few-shot keeps a quarter of its few retain images aside, a few as companions of every score and the others as
+    Few-shot keeps half of its few retain images aside, a few as companions of every score and the others as
     probes. Zero-shot takes ``samples`` of G_0 for both: ``PROBES`` of them, then the companions. So does the paper's
     preset, which trains on all its retain images.
     """
@@ -38,7 +38,7 @@ def watch_discriminator(
         watched = _watched(task, forget, forget_scores)
         return None, DiscriminatorCheck(companions, *watched, forget_scores, probes, probe_c, before), forget_scores
     images, c = _seen(task, forget.images.device)
-    aside = min(len(images) // 4, _WATCHED) if task.options.preset == "default" else 0
+    aside = min(len(images) // 2, _WATCHED) if task.options.preset == "default" else 0
     retain = fix_images(D_0, images[aside:], None if c is None else c[aside:], work)
     beside = group if aside > group else 0  # companions are not scored
     if beside:

@@ -18,6 +18,7 @@ from ganforget.evaluation.auc import auc
 from ganforget.evaluation.class_stop import ClassEstimate, ClassStopCheck
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.unlearning.cascade import Cascade, Check
+from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
 
@@ -128,7 +129,10 @@ class StopRuleForItems:
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
         config = self.cascade.config
         values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
-        values["substitution"] = self.generator.measure(self.cascade, state)
+        if previous is not None and not _due(config, state):
+            values["substitution"] = previous.values["substitution"]
+        else:
+            values["substitution"] = self.generator.measure(self.cascade, state)
         d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
         g_reached = values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
         return Check(values, d_reached, g_reached or config.destination == "paper")
@@ -150,17 +154,22 @@ class StopRuleForClass:
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
         config = self.cascade.config
         values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
-        values["substitution"] = self.generator.measure(self.cascade, state)
-        found, g_reached = self._look(state, values["substitution"], LOOK)
-        if g_reached and self.classes.count > LOOK:
-            found, g_reached = self._look(state, values["substitution"], self.classes.count)
-        values["fd_u"] = found.fd_u
-        if found.recall is not None:
-            values["class_recall"] = found.recall
-        d_reached = (
-            g_reached if config.destination == "paper" else values["auc_lu"] > AUC_DESTINATION + config.auc_margin
-        )
-        return Check(values, d_reached, g_reached)
+        if previous is not None and not _due(config, state):
+            kept, g_reached = {name: previous.values[name] for name in previous.values if name not in values}, False
+        else:
+            kept, g_reached = self._look_at_generator(state)
+        values |= kept
+        d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
+        return Check(values, g_reached if config.destination == "paper" else d_reached, g_reached)
+
+    def _look_at_generator(self, state: CascadeState) -> tuple[dict[str, float], bool]:
+        """Return G's estimates, from few samples unless these say reached, and whether G is at its side."""
+        substitution = self.generator.measure(self.cascade, state)
+        found, reached = self._look(state, substitution, LOOK)
+        if reached and self.classes.count > LOOK:
+            found, reached = self._look(state, substitution, self.classes.count)
+        recall = {} if found.recall is None else {"class_recall": found.recall}
+        return {"fd_u": found.fd_u, "substitution": substitution} | recall, reached
 
     def _look(self, state: CascadeState, substitution: float, count: int) -> tuple[ClassEstimate, bool]:
         """Return the estimates from ``count`` samples of each class, and whether G is at its side."""
@@ -173,6 +182,11 @@ class StopRuleForClass:
             if self.recall and found.recall is not None:
                 reached = reached and found.recall <= RECALL_DESTINATION - config.margin
         return found, reached
+
+
+def _due(config: CascadeConfig, state: CascadeState) -> bool:
+    """Whether to look at G: while its substitutes still move no destination counts, and every other time will do."""
+    return state.step >= config.schedule_steps or state.step % (2 * config.check_interval) == 0
 
 
 def _look_at_discriminator(

@@ -37,14 +37,14 @@ class CascadeConfig:
     lambda2: float = 0.0
     """Weight of the perceptual distance to the substitute."""
 
-    max_steps: int = 300
+    max_steps: int = 1500
     """Steps after which the cascade gives up."""
 
-    schedule_steps: int = 20
+    schedule_steps: int = 80
     """Steps over which λ or α of the substitute falls from 1 to 0."""
 
-    batch_size: int = 64
-    """Images of each kind in a step."""
+    batch_size: int = 16
+    """Images of each kind in a step: many small steps go further than few large ones on the same images."""
 
     g_learning_rate: float = 3e-3
     """Learning rate of the generator."""
@@ -55,10 +55,10 @@ class CascadeConfig:
     momentum: float = 0.9
     """First moment of Adam. StyleGAN2 trains without; a short descent on fixed targets gains from it."""
 
-    anchor: float = 10.0
+    anchor: float = 20.0
     """Weight that holds G to G_0 on other latents."""
 
-    distillation: float = 3.0
+    distillation: float = 1.0
     """Weight that holds D to D_0 on images that are not to be forgotten."""
 
     r1_gamma: float = 0.02
@@ -67,7 +67,7 @@ class CascadeConfig:
     r1_interval: int = 16
     """Steps between R1 penalties; 0 switches R1 off."""
 
-    ema_steps: float = 4.0
+    ema_steps: float = 16.0
     """Half-life of G's moving average, in steps."""
 
     pool: int = 2048
@@ -79,7 +79,7 @@ class CascadeConfig:
     auc_margin: float = 0.05
     """How far beyond 0.8 the running estimate of auc_lu must be."""
 
-    check_interval: int = 5
+    check_interval: int = 10
     """Steps between stop checks."""
 
     seed: int = 0

@@ -6,13 +6,17 @@ from typing import Any
 from ganforget.options import Mode, SubstituteName, Task, UnlearnOptions
 from ganforget.unlearning.config import CascadeConfig
 
-__all__ = ["DEFAULT", "DEFAULT_STEPS", "PAPER", "cascade_config"]
+__all__ = ["DEFAULT", "PAPER", "cascade_config"]
 
 DEFAULT: dict[Mode, dict[str, Any]] = {"few-shot": {"auc_margin": 0.05}, "zero-shot": {"auc_margin": 0.14}}
 """Ours; what is not here stands in CascadeConfig. Zero-shot estimates auc_lu from samples, which drift less."""
 
-DEFAULT_STEPS: dict[Task, dict[str, Any]] = {"item": {"max_steps": 300}, "class": {"max_steps": 120}}
-"""A class that wears another one's face is there within 30 steps; an average image of the class never is."""
+DEFAULT_CLASS: dict[str, dict[str, Any]] = {
+    "other-class": {"anchor": 10.0},
+    "average": {"anchor": 10.0, "max_steps": 600},
+}
+"""By the substitute of a class: it pulls less at the other classes than an item's at its neighbours, and an average
+image of a class, which may never be far from the class, ends sooner."""
 
 PAPER: dict[str, Any] = {
     "g_learning_rate": 2.5e-3,
@@ -20,7 +24,9 @@ PAPER: dict[str, Any] = {
     "momentum": 0.0,
     "schedule_steps": 50,
     "max_steps": 1000,
+    "batch_size": 64,
     "ema_steps": 4.0,
+    "check_interval": 5,
     "margin": 0.0,
     "auc_margin": 0.0,
 }
@@ -30,6 +36,7 @@ PAPER: dict[str, Any] = {
 def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteName) -> CascadeConfig:
     """Return the cascade that ``options`` ask for."""
     given: dict[str, Any] = {"max_steps": options.max_steps, "schedule_steps": options.schedule_steps}
+    of_class = DEFAULT_CLASS[substitute] if task == "class" and substitute in DEFAULT_CLASS else {}
     config = CascadeConfig(
         task=task,
         mode=options.mode,
@@ -39,6 +46,6 @@ def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteNa
         lambda1=options.lambda1,
         lambda2=options.lambda2,
         seed=options.seed,
-        **(PAPER if options.preset == "paper" else DEFAULT[options.mode] | DEFAULT_STEPS[task]),
+        **(PAPER if options.preset == "paper" else DEFAULT[options.mode] | of_class),
     )
     return replace(config, **{name: value for name, value in given.items() if value is not None})
