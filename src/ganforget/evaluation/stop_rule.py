@@ -12,11 +12,13 @@ never saw, is measured afterwards.
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.class_stop import ClassStopCheck
 from ganforget.models.scoring import Companions, companion_count, scores
+from ganforget.shapes import Images, Labels, PerImage
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.state import CascadeState
 
@@ -40,18 +42,21 @@ SUBSTITUTION_DESTINATION = 0.25
 RECALL_DESTINATION = 0.05
 """Our destination for a class that wears another one's face: class_recall at most this."""
 
+ReferenceScores = Float[Tensor, "references"]
+ForgetScores = Float[Tensor, "forgotten"]
+
 
 @dataclass(frozen=True)
 class DiscriminatorCheck:
     """Estimates `auc_lu` from D's scores of the forget images and of probes, samples of G_0 never trained on."""
 
     companions: Companions
-    reference_scores: Tensor
+    reference_scores: ReferenceScores
     """D_0's scores of images that stand for retain images."""
-    probes: Tensor
-    """Images that D is not trained on, [n, C, H, W]."""
-    probe_c: Tensor | None
-    probe_scores: Tensor
+    probes: Images
+    """Images that D is not trained on."""
+    probe_c: Labels | None
+    probe_scores: PerImage
     """D_0's scores of the probes."""
 
     def estimate(self, cascade: Cascade, state: CascadeState) -> dict[str, float]:
@@ -65,8 +70,10 @@ class DiscriminatorCheck:
         return {"auc_lu": estimate, "score_forget": float(now.mean()), "score_drift": drift}
 
 
-def predicted_auc(reference: Tensor, probes_before: Tensor, probes_now: Tensor, forget_now: Tensor) -> float:
-    """Return P(score now of a reference image > score now of a forget image), all scores [n].
+def predicted_auc(
+    reference: ReferenceScores, probes_before: PerImage, probes_now: PerImage, forget_now: ForgetScores
+) -> float:
+    """Return P(score now of a reference image > score now of a forget image).
 
     The reference images' scores before are moved along the least-squares line of the probes, (before, now), with the
     probes' scatter about it as a normal error. Fewer than 4 probes, or equal ones, give a shift alone.
@@ -88,8 +95,8 @@ def predicted_auc(reference: Tensor, probes_before: Tensor, probes_now: Tensor, 
 class GeneratorCheck:
     """Measures `substitution` over the inverted latents."""
 
-    targets: Tensor
-    """Substitutes at the end of the schedule, [n, C, H, W]."""
+    targets: Images
+    """Substitutes at the end of the schedule."""
     original_distance: float
     """MSE(G_0(w_0), S)."""
 
