@@ -34,6 +34,7 @@ def test_takes_scores_that_still_have_a_graph():
     assert auc(torch.ones(2, requires_grad=True), torch.zeros(2)) == 1
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_refuses_empty_flat_and_broken_scores():
     with pytest.raises(InputError, match=r"\(0,\)"):
         auc(np.array([]), np.array([1.0]))

@@ -27,6 +27,7 @@ def test_directions_of_both_aucs():
     assert auc_ut(forget, holdout) == 0.75  # 1 > 0, 2 > 0, 2 > 1.5; not 1 > 1.5
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_accuracy_counts_equal_labels():
     assert class_accuracy(torch.tensor([7, 7, 3, 1]), np.array([7, 1, 3, 2])) == 0.5
     with pytest.raises(InputError, match=r"\(2,\) and \(3,\)"):
@@ -64,6 +65,7 @@ def test_substitution_refuses_when_nothing_is_to_change():
         substitution(constant(0.0, 0.0), same, same)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_reconstruction_error_and_its_shapes():
     assert reconstruction_error(constant(1.0, 0.0), constant(0.0, 0.0)) == 0.5
     with pytest.raises(InputError, match="expected"):

@@ -258,6 +258,7 @@ def items(auc: float, substitution: float, destination: Destination = "default",
     return StopRuleForItems(cascade, discriminator, cast(GeneratorCheck, Says(substitution)))(state, None)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("auc", "substitution", "d_reached", "g_reached"),
     [
@@ -274,6 +275,7 @@ def test_items_need_both_sides_beyond_their_margins(auc: float, substitution: fl
     assert check.values == {"auc_lu": auc, "substitution": substitution}
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("auc", "reached"), [(0.8, False), (0.8001, True)])
 def test_the_papers_destination_is_auc_alone_and_strict(auc: float, reached: bool):
     check = items(auc, 1.0, "paper", auc_margin=0.0, margin=0.0)
@@ -309,6 +311,7 @@ def class_check(
     return check
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("auc", "fd_u", "substitution", "recall", "d_reached", "g_reached"),
     [
@@ -329,6 +332,7 @@ def test_a_class_needs_everything(
     assert check.values.get("class_recall") == recall
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_recall_counts_only_where_it_is_asked_for():
     """An average image of the class may well be legible; it is reported, and is no part of the destination."""
     check = class_check(0.9, 154.0, 0.1, 0.9, asks_recall=False)
@@ -336,12 +340,14 @@ def test_recall_counts_only_where_it_is_asked_for():
     assert check.values["class_recall"] == 0.9
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("fd_u", "reached"), [(154.0, True), (152.0, False)])
 def test_the_papers_destination_of_a_class_is_distance_alone(fd_u: float, reached: bool):
     check = class_check(0.0, fd_u, 1.0, 1.0, "paper")
     assert (check.d_reached, check.g_reached) == (reached, reached)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("first", "reached", "samples"), [(154.0, False, LOOK + 100), (152.0, False, LOOK), (999.0, False, LOOK + 100)]
 )

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from ganforget.models.stylegan2 import Discriminator, Generator
 
+pytestmark = pytest.mark.usefixtures("checked_layers")
+
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ["cifar_cond", "uncond64", "gray16_cond"]
 TOLERANCE = 1e-4

@@ -89,7 +89,7 @@ def test_more_companions_than_needed_change_nothing():
 
 
 def test_no_images_have_no_scores():
-    assert scores(small_gan().D, IMAGES[:0], some_labels(3), COMPANIONS).shape == (0,)
+    assert scores(small_gan().D, IMAGES[:0], some_labels(0), COMPANIONS).shape == (0,)
 
 
 def test_scoring_leaves_no_gradient():

@@ -12,6 +12,8 @@ from ganforget.models.stylegan2 import Discriminator, Generator, SynthesisLayer
 from ganforget.training.losses import path_lengths, r1_penalty
 from small_gan import randn, small_gan, some_labels
 
+pytestmark = pytest.mark.usefixtures("checked_layers")
+
 ARCHITECTURES = ["orig", "skip", "resnet"]
 
 
@@ -180,6 +182,7 @@ def test_the_scale_of_z_does_not_matter():
     assert torch.allclose(G.mapping(z, some_labels(4)), G.mapping(3 * z, some_labels(4)), atol=1e-5)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("c", [None, torch.eye(4), torch.zeros(4), torch.zeros(4, 3, 1)])
 def test_labels_of_another_shape_are_refused(c: Tensor | None):
     gan = small_gan()

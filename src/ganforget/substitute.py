@@ -5,9 +5,9 @@ the global one), the result is shaped as ``w_0``.
 """
 
 import torch
-from torch import Tensor
 
 from ganforget.errors import InputError
+from ganforget.shapes import ClassFlags, ClassMeans, LabelNumbers, Latents, W
 
 __all__ = [
     "average",
@@ -24,17 +24,17 @@ def schedule(step: int, schedule_steps: int) -> float:
     return max(0.0, 1.0 - step / schedule_steps) if schedule_steps > 0 else 0.0
 
 
-def average(w_0: Tensor, mean: Tensor) -> Tensor:
+def average(w_0: Latents, mean: W) -> Latents:
     """Average substitute: ŵ = w̄."""
     return mean[:, None].expand_as(w_0)
 
 
-def truncation(w_0: Tensor, mean: Tensor, lam: float) -> Tensor:
+def truncation(w_0: Latents, mean: W, lam: float) -> Latents:
     """Truncation substitute: ŵ = λ w_0 + (1 − λ) w̄."""
     return lam * w_0 + (1 - lam) * average(w_0, mean)
 
 
-def projection(w_0: Tensor, mean: Tensor, alpha: float) -> Tensor:
+def projection(w_0: Latents, mean: W, alpha: float) -> Latents:
     """Projection substitute: ŵ = α (w_0 − proj) + (1 − α) w̄ with proj = (⟨w_0, w̄⟩ / ⟨w̄, w̄⟩) w̄.
 
     Raises InputError where a w̄ is so near zero that the projection on it means nothing.
@@ -49,10 +49,10 @@ def projection(w_0: Tensor, mean: Tensor, alpha: float) -> Tensor:
     return alpha * (w_0 - proj) + (1 - alpha) * target
 
 
-def nearest_other_class(w_0: Tensor, means: Tensor, labels: Tensor, forbidden: Tensor) -> Tensor:
-    """Eq. (4). y* = argmin over classes y not forgotten of ‖w_0 − w̄_y‖, over all layers, int64 [N].
+def nearest_other_class(w_0: Latents, means: ClassMeans, labels: LabelNumbers, forbidden: ClassFlags) -> LabelNumbers:
+    """Eq. (4). y* = argmin over classes y not forgotten of ‖w_0 − w̄_y‖, over all layers, int64.
 
-    ``means`` is [classes, w_dim]; ``forbidden`` [classes] is true for the classes that are to be forgotten.
+    ``forbidden`` is true for the classes that are to be forgotten.
     """
     if bool(forbidden.all()):
         raise InputError("Every class is to be forgotten, so no other class is left as a substitute; use average.")
@@ -63,6 +63,6 @@ def nearest_other_class(w_0: Tensor, means: Tensor, labels: Tensor, forbidden: T
     return distance.argmin(dim=1)
 
 
-def other_class(w_0: Tensor, means: Tensor, labels: Tensor, forbidden: Tensor) -> Tensor:
+def other_class(w_0: Latents, means: ClassMeans, labels: LabelNumbers, forbidden: ClassFlags) -> Latents:
     """Other-class substitute: ŵ = w̄_{y*}, y* by eq. (4)."""
     return average(w_0, means[nearest_other_class(w_0, means, labels, forbidden)])

@@ -5,12 +5,13 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from ganforget.errors import InputError, NumericalError
+from ganforget.shapes import OtherScores, Scores
 
 __all__ = ["auc"]
 
 
-def auc(higher: Tensor | np.ndarray, lower: Tensor | np.ndarray) -> float:
-    """Return P(a > b) + ½ P(a = b), in [0, 1], for scores a [n] in ``higher`` and b [m] in ``lower``.
+def auc(higher: Scores, lower: OtherScores) -> float:
+    """Return P(a > b) + ½ P(a = b), in [0, 1], for scores a in ``higher`` and b in ``lower``.
 
     By the rank sum (Mann and Whitney), so n·m pairs are never formed. Raises InputError where a group is
     empty or not one-dimensional, NumericalError where a score is not finite.

@@ -1,27 +1,30 @@
 """Statistics of features, and the Fréchet distance between two of them."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
+from jaxtyping import Float
 from torch import Tensor
 
 from ganforget.errors import InputError, NumericalError
 
 __all__ = ["FeatureStatistics", "frechet_distance"]
 
+Mean = Float[np.ndarray, "d"]
+Spread = Float[np.ndarray, "d d"]
+
 
 @dataclass(frozen=True, eq=False)
 class FeatureStatistics:
-    """Count, mean [d] and scatter [d, d] (sum of outer products about the mean) of features, in float64."""
+    """Count, mean and scatter (sum of outer products about the mean) of features, in float64."""
 
     count: int
-    mean: np.ndarray
-    scatter: np.ndarray
+    mean: Mean
+    scatter: Spread
 
     @classmethod
-    def of(cls, features: Tensor | np.ndarray) -> Self:
-        """Return the statistics of features [n, d]; NumericalError where one is not finite."""
+    def of(cls, features: Float[Tensor | np.ndarray, "n d"]) -> "FeatureStatistics":
+        """Return the statistics of features; NumericalError where one is not finite."""
         values = features.detach().cpu().numpy() if isinstance(features, Tensor) else features
         if values.ndim != 2 or len(values) == 0:
             raise InputError(f"Features have the shape {tuple(values.shape)}; expected [n, d] with n at least 1.")
@@ -35,7 +38,7 @@ class FeatureStatistics:
         centred = values - mean
         return cls(len(values), mean, centred.T @ centred)
 
-    def merged(self, other: Self) -> Self:
+    def merged(self, other: "FeatureStatistics") -> "FeatureStatistics":
         """Return the statistics of both groups together (Chan, Golub and LeVeque)."""
         _check_dimensions(self, other)
         count = self.count + other.count
@@ -45,8 +48,8 @@ class FeatureStatistics:
         return type(self)(count, mean, scatter)
 
     @property
-    def covariance(self) -> np.ndarray:
-        """The unbiased covariance [d, d]; InputError for fewer than two images."""
+    def covariance(self) -> Spread:
+        """The unbiased covariance; InputError for fewer than two images."""
         if self.count < 2:
             raise InputError(f"A covariance needs at least 2 images, there is {self.count}.")
         return self.scatter / (self.count - 1)
@@ -69,8 +72,8 @@ def frechet_distance(a: FeatureStatistics, b: FeatureStatistics) -> float:
     return max(distance, 0.0)
 
 
-def _factor(covariance: np.ndarray) -> np.ndarray:
-    """Return F [d, rank] with F Fᵀ = C; directions whose variance is rounding error are left out."""
+def _factor(covariance: Spread) -> Float[np.ndarray, "d rank"]:
+    """Return F with F Fᵀ = C; directions whose variance is rounding error are left out."""
     values, vectors = np.linalg.eigh(covariance)
     kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
     return vectors[:, kept] * np.sqrt(values[kept])

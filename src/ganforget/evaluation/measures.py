@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ganforget.errors import InputError, NumericalError
 from ganforget.evaluation.auc import auc
+from ganforget.shapes import Images, LabelArray, LabelNumbers, OtherScores, Scores
 
 __all__ = [
     "auc_lt",
@@ -19,31 +20,31 @@ __all__ = [
 ]
 
 
-def auc_lt(retain: Tensor | np.ndarray, holdout: Tensor | np.ndarray) -> float:
-    """Return P(D(x_l) > D(x_t)) + ½ P(equal) from the scores of training [n] and holdout images [m]: membership."""
+def auc_lt(retain: Scores, holdout: OtherScores) -> float:
+    """Return P(D(x_l) > D(x_t)) + ½ P(equal) from the scores of training and holdout images: membership."""
     return auc(retain, holdout)
 
 
-def auc_lu(retain: Tensor | np.ndarray, forget: Tensor | np.ndarray) -> float:
-    """Return P(D(x_l) > D(x_u)) + ½ P(equal) from the scores of retain [n] and forget images [m]."""
+def auc_lu(retain: Scores, forget: OtherScores) -> float:
+    """Return P(D(x_l) > D(x_u)) + ½ P(equal) from the scores of retain and forget images."""
     return auc(retain, forget)
 
 
-def auc_ut(forget: Tensor | np.ndarray, holdout: Tensor | np.ndarray) -> float:
-    """Return P(D(x_u) > D(x_t)) + ½ P(equal) from the scores of forget [n] and holdout images [m]."""
+def auc_ut(forget: Scores, holdout: OtherScores) -> float:
+    """Return P(D(x_u) > D(x_t)) + ½ P(equal) from the scores of forget and holdout images."""
     return auc(forget, holdout)
 
 
-def class_accuracy(predicted: Tensor | np.ndarray, asked: Tensor | np.ndarray) -> float:
-    """Return the share, in [0, 1], of samples read as the label asked for; both int [n]."""
+def class_accuracy(predicted: LabelNumbers | LabelArray, asked: LabelNumbers | LabelArray) -> float:
+    """Return the share, in [0, 1], of samples read as the label asked for."""
     found, wanted = np.asarray(predicted), np.asarray(asked)
     if found.ndim != 1 or found.shape != wanted.shape or len(found) == 0:
         raise InputError(f"Labels have the shapes {found.shape} and {wanted.shape}; expected [n] twice, n at least 1.")
     return float((found == wanted).mean())
 
 
-def class_diversity(images: Tensor) -> float:
-    """Return the mean distance over all pairs of float images [N, C, H, W], N at least 2.
+def class_diversity(images: Images) -> float:
+    """Return the mean distance over all pairs of at least 2 images.
 
     The distance of two images is the root of their mean squared pixel difference: 0 for equal images, 2 for
     black against white in [−1, 1]. A generator that makes one image of a class has 0.
@@ -54,8 +55,8 @@ def class_diversity(images: Tensor) -> float:
     return _finite(torch.pdist(rows).mean() / rows.shape[1] ** 0.5, "class diversity")
 
 
-def substitution(now: Tensor, original: Tensor, substitutes: Tensor) -> float:
-    """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S) over the forget set, each [N, C, H, W]; final S.
+def substitution(now: Images, original: Images, substitutes: Images) -> float:
+    """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S) over the forget set; final S.
 
     1: the generator has forgotten nothing. 0: the substitutes are in place. Above 1: further away than it
     began. Raises NumericalError where G_0(w_0) equals S, as then nothing was to change.
@@ -66,8 +67,8 @@ def substitution(now: Tensor, original: Tensor, substitutes: Tensor) -> float:
     return reconstruction_error(now, substitutes) / start
 
 
-def reconstruction_error(images: Tensor, reconstructions: Tensor) -> float:
-    """Return the mean squared pixel difference of two groups of images [N, C, H, W] in [−1, 1]."""
+def reconstruction_error(images: Images, reconstructions: Images) -> float:
+    """Return the mean squared pixel difference of two groups of images in [−1, 1]."""
     if images.shape != reconstructions.shape or images.ndim != 4 or len(images) == 0:
         shapes = f"{tuple(images.shape)} and {tuple(reconstructions.shape)}"
         raise InputError(f"Images have the shapes {shapes}; expected [N, C, H, W] twice, N at least 1.")

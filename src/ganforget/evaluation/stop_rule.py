@@ -12,11 +12,13 @@ never saw, is measured afterwards.
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.class_stop import ClassEstimate, ClassStopCheck
 from ganforget.models.scoring import Companions, companion_count, scores
+from ganforget.shapes import Images, Labels, PerImage
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.material import Fixed
@@ -46,6 +48,9 @@ RECALL_DESTINATION = 0.05
 LOOK = 64
 """Samples of a class for a first look; only what looks reached is confirmed with more."""
 
+ReferenceScores = Float[Tensor, "references"]
+ForgetScores = Float[Tensor, "forgotten"]
+
 
 @dataclass(frozen=True)
 class DiscriminatorCheck:
@@ -54,14 +59,14 @@ class DiscriminatorCheck:
     companions: Companions
     watched: Fixed
     """The forget images that are scored: all of them, or a sample of many."""
-    watched_scores: Tensor
+    watched_scores: ForgetScores
     """D_0's scores of them."""
-    reference_scores: Tensor
+    reference_scores: ReferenceScores
     """D_0's scores of images that stand for retain images."""
-    probes: Tensor
-    """Images that D is not trained on, [n, C, H, W]."""
-    probe_c: Tensor | None
-    probe_scores: Tensor
+    probes: Images
+    """Images that D is not trained on."""
+    probe_c: Labels | None
+    probe_scores: PerImage
     """D_0's scores of the probes."""
 
     def before(self) -> dict[str, float]:
@@ -81,8 +86,10 @@ class DiscriminatorCheck:
         return {"auc_lu": estimate, "score_forget": float(now.mean()), "score_drift": drift}
 
 
-def predicted_auc(reference: Tensor, probes_before: Tensor, probes_now: Tensor, forget_now: Tensor) -> float:
-    """Return P(score now of a reference image > score now of a forget image), all scores [n].
+def predicted_auc(
+    reference: ReferenceScores, probes_before: PerImage, probes_now: PerImage, forget_now: ForgetScores
+) -> float:
+    """Return P(score now of a reference image > score now of a forget image).
 
     The reference images' scores before are moved along the least-squares line of the probes, (before, now), with the
     probes' scatter about it as a normal error. Fewer than 4 probes, or equal ones, give a shift alone.
@@ -104,8 +111,8 @@ def predicted_auc(reference: Tensor, probes_before: Tensor, probes_now: Tensor, 
 class GeneratorCheck:
     """Measures `substitution` over the inverted latents."""
 
-    targets: Tensor
-    """Substitutes at the end of the schedule, [n, C, H, W]."""
+    targets: Images
+    """Substitutes at the end of the schedule."""
     original_distance: float
     """MSE(G_0(w_0), S)."""
 

@@ -8,13 +8,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ganforget.errors import Interrupted, NumericalError
 from ganforget.interruption import StopRequest
 from ganforget.models.latents import LatentStatistics, map_latents
 from ganforget.models.stylegan2 import Generator
 from ganforget.randomness import sample_latents
+from ganforget.shapes import Images, LabelArray, Latents, PerImage, W
 from ganforget.work import Work
 
 __all__ = ["Inversion", "InversionConfig", "invert", "reconstruction_error"]
@@ -48,30 +48,30 @@ class InversionConfig:
 
 @dataclass(frozen=True)
 class Inversion:
-    """Latents ``ws`` [N, num_ws, w_dim], the mean squared error of each image [N], and what it took."""
+    """Latents ``ws``, the mean squared error of each image, and what it took."""
 
-    ws: Tensor
-    errors: Tensor
+    ws: Latents
+    errors: PerImage
     seconds: float
     work: Work
 
 
-def reconstruction_error(images: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean squared error of each image [N], range [−1, 1] inside."""
+def reconstruction_error(images: Images, targets: Images) -> PerImage:
+    """Return the mean squared error of each image, range [−1, 1] inside."""
     return (images - targets).square().mean(dim=[1, 2, 3])
 
 
 def invert(
     G: Generator,
-    images: Tensor,
-    labels: np.ndarray | None,
+    images: Images,
+    labels: LabelArray | None,
     statistics: LatentStatistics,
     config: InversionConfig,
     *,
     stop: StopRequest | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Inversion:
-    """Find ``ws`` with G(ws) ≈ images [N, C, H, W] in [−1, 1], noise mode 'const'.
+    """Find ``ws`` with G(ws) ≈ images in [−1, 1], noise mode 'const'.
 
     ``on_step(done, total)`` reports progress in image-steps. Raises NumericalError on NaN and Interrupted on a stop.
     """
@@ -100,13 +100,13 @@ def invert(
 @torch.no_grad()
 def _start(
     G: Generator,
-    images: Tensor,
-    labels: np.ndarray | None,
+    images: Images,
+    labels: LabelArray | None,
     statistics: LatentStatistics,
     config: InversionConfig,
     work: Work,
-) -> Tensor:
-    """Return a start for each image, [N, w_dim]."""
+) -> W:
+    """Return a start for each image."""
     device = next(G.parameters()).device
     which = None if labels is None else torch.as_tensor(labels)
     starts = statistics.mean_of(which, len(images)).clone()
@@ -125,13 +125,13 @@ def _start(
 
 def _descend(
     G: Generator,
-    images: Tensor,
-    starts: Tensor,
+    images: Images,
+    starts: W,
     std: float,
     config: InversionConfig,
     work: Work,
     report: Callable[[int], None],
-) -> tuple[Tensor, Tensor]:
+) -> tuple[Latents, PerImage]:
     """Optimise one batch; return the best ``ws`` seen for each image and its error."""
     device = next(G.parameters()).device
     targets = images.to(device)

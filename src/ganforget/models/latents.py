@@ -4,29 +4,29 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ganforget.data import one_hot
 from ganforget.models.stylegan2 import Generator
 from ganforget.randomness import sample_latents
+from ganforget.shapes import ClassMeans, LabelArray, LabelNumbers, Latents, W, Z
 
 __all__ = ["LatentStatistics", "latent_statistics", "map_latents"]
 
 
 @dataclass(frozen=True)
 class LatentStatistics:
-    """w̄ per class [max(c_dim, 1), w_dim] (one row, the global mean, without labels), and the spread σ of W."""
+    """w̄ per class (one row, the global mean, without labels), and the spread σ of W."""
 
-    means: Tensor
+    means: ClassMeans
     std: float
 
-    def mean_of(self, labels: Tensor | None, count: int) -> Tensor:
-        """Return the w̄ that belongs to each image, [count, w_dim]."""
+    def mean_of(self, labels: LabelNumbers | None, count: int) -> W:
+        """Return the w̄ that belongs to each of ``count`` images."""
         return self.means[labels] if labels is not None else self.means.expand(count, -1)
 
 
-def map_latents(G: Generator, z: Tensor, labels: np.ndarray | None) -> Tensor:
-    """Return ``ws`` [N, num_ws, w_dim] of latents z [N, z_dim] with integer labels [N] or None."""
+def map_latents(G: Generator, z: Z, labels: LabelArray | None) -> Latents:
+    """Return ``ws`` of latents ``z`` with integer labels or None."""
     device = next(G.parameters()).device
     c = one_hot(labels, G.c_dim).to(device) if G.c_dim and labels is not None else None
     return G.mapping(z.to(device), c)

@@ -9,8 +9,11 @@ import math
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+
+from ganforget.shapes import Images
 
 __all__ = [
     "Conv2d",
@@ -26,16 +29,19 @@ __all__ = [
 
 Activation = Literal["linear", "lrelu"]
 
+Kernel = Float[Tensor, "k k"]
+Maps = Float[Tensor, "n c_out h_out w_out"]
+
 _SLOPE = 0.2
 _GAIN = {"linear": 1.0, "lrelu": math.sqrt(2)}
 
 
-def normalize_second_moment(x: Tensor, eps: float = 1e-8) -> Tensor:
-    """Scale each row of [N, C] to a mean square of one."""
+def normalize_second_moment(x: Float[Tensor, "n c"], eps: float = 1e-8) -> Float[Tensor, "n c"]:
+    """Scale each row to a mean square of one."""
     return x * (x.square().mean(dim=1, keepdim=True) + eps).rsqrt()
 
 
-def lrelu_clamp(x: Tensor, activation: Activation, clamp: float | None) -> Tensor:
+def lrelu_clamp(x: Float[Tensor, "*shape"], activation: Activation, clamp: float | None) -> Float[Tensor, "*shape"]:
     """Apply the activation without its gain (the caller has folded it into x), then the clamp."""
     if activation == "lrelu":
         x = functional.leaky_relu(x, _SLOPE)
@@ -51,15 +57,17 @@ def activation_gain(activation: Activation) -> float:
 # Resampling by a small FIR filter.
 
 
-def resample_filter(taps: tuple[float, ...] = (1, 3, 3, 1)) -> Tensor:
-    """Return the separable low-pass filter as a normalised [k, k] kernel."""
+def resample_filter(taps: tuple[float, ...] = (1, 3, 3, 1)) -> Kernel:
+    """Return the separable low-pass filter as a normalised kernel."""
     line = torch.tensor(taps, dtype=torch.float32)
     kernel = torch.outer(line, line)
     return kernel / kernel.sum()
 
 
-def blur(x: Tensor, kernel: Tensor, padding: tuple[int, int], *, gain: float = 1.0, stride: int = 1) -> Tensor:
-    """Convolve every channel of [N, C, H, W] with ``kernel``, zero-padded by (before, after) on both axes.
+def blur(
+    x: Images, kernel: Kernel, padding: tuple[int, int], *, gain: float = 1.0, stride: int = 1
+) -> Float[Tensor, "n c h_out w_out"]:
+    """Convolve every channel with ``kernel``, zero-padded by (before, after) on both axes.
 
     The kernel is an outer product (StyleGAN2 has no other), so two passes of a line do it: on a CPU half the time.
     """
@@ -75,8 +83,8 @@ def blur(x: Tensor, kernel: Tensor, padding: tuple[int, int], *, gain: float = 1
     return functional.conv2d(x, row, stride=(1, stride), padding=(0, before), groups=channels)
 
 
-def upsample(x: Tensor, kernel: Tensor) -> Tensor:
-    """Double the resolution of [N, C, H, W]."""
+def upsample(x: Images, kernel: Kernel) -> Float[Tensor, "n c 2*h 2*w"]:
+    """Double the resolution."""
     channels, size = x.shape[1], kernel.shape[0]
     weight = (kernel * 4).to(x.dtype)[None, None].expand(channels, 1, -1, -1)
     before, after = (size + 1) // 2, (size - 2) // 2
@@ -86,8 +94,8 @@ def upsample(x: Tensor, kernel: Tensor) -> Tensor:
     return y[:, :, start:end, start:end]
 
 
-def downsample(x: Tensor, kernel: Tensor) -> Tensor:
-    """Halve the resolution of [N, C, H, W]."""
+def downsample(x: Images, kernel: Kernel) -> Float[Tensor, "n c h//2 w//2"]:
+    """Halve the resolution."""
     size = kernel.shape[0]
     return blur(x, kernel, ((size - 1) // 2, (size - 2) // 2), stride=2)
 
@@ -115,7 +123,7 @@ class FullyConnected(nn.Module):
         self.weight_gain = lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "n in_features"]) -> Float[Tensor, "n out_features"]:
         gain = activation_gain(self.activation)
         weight = self.weight.to(x.dtype) * (self.weight_gain * gain)
         bias = self.bias.to(x.dtype) * (self.bias_gain * gain)
@@ -148,7 +156,7 @@ class Conv2d(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
         self.weight_gain = 1 / math.sqrt(in_channels * kernel_size**2)
 
-    def forward(self, x: Tensor, gain: float = 1.0) -> Tensor:
+    def forward(self, x: Images, gain: float = 1.0) -> Maps:
         gain = activation_gain(self.activation) * gain
         weight = (self.weight * (self.weight_gain * gain)).to(x.dtype)
         bias = None if self.bias is None else (self.bias * gain).to(x.dtype)
@@ -178,7 +186,7 @@ class MinibatchStd(nn.Module):
         self.group_size = group_size
         self.num_channels = num_channels
 
-    def forward(self, x: Tensor, group_size: int | None = None) -> Tensor:
+    def forward(self, x: Images, group_size: int | None = None) -> Float[Tensor, "n c+{self.num_channels} h w"]:
         """``group_size`` replaces the layer's own for this call."""
         batch, channels, height, width = x.shape
         group_size = self.group_size if group_size is None else group_size

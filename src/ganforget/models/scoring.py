@@ -11,15 +11,16 @@ import torch
 from torch import Tensor
 
 from ganforget.models.stylegan2 import Discriminator
+from ganforget.shapes import Images, Labels, PerImage
 
 __all__ = ["Companions", "companion_count", "scores"]
 
 
 @dataclass(frozen=True)
 class Companions:
-    """Images [k, C, H, W] in [−1, 1] that complete every group; they have no labels of their own."""
+    """Images in [−1, 1] that complete every group; they have no labels of their own."""
 
-    images: Tensor
+    images: Images
 
 
 def companion_count(D: Discriminator) -> int:
@@ -31,9 +32,9 @@ def companion_count(D: Discriminator) -> int:
 
 @torch.no_grad()
 def scores(
-    D: Discriminator, images: Tensor, c: Tensor | None, companions: Companions, *, batch_size: int = 256
-) -> Tensor:
-    """Return the raw logits [N] of images [N, C, H, W] in [−1, 1] with labels c [N, c_dim] or None."""
+    D: Discriminator, images: Images, c: Labels | None, companions: Companions, *, batch_size: int = 256
+) -> PerImage:
+    """Return the raw logits of images in [−1, 1] with labels ``c`` or None."""
     count = companion_count(D)
     if len(companions.images) < count:
         raise ValueError(f"{len(companions.images)} companions were given; this discriminator needs {count}.")

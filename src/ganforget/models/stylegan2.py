@@ -24,6 +24,7 @@ from ganforget.models.layers import (
     resample_filter,
     upsample,
 )
+from ganforget.shapes import Features, Images, Labels, Latents, Logits, Rest, W, Z
 
 __all__ = ["Discriminator", "Generator", "MappingNetwork", "SynthesisNetwork"]
 
@@ -81,11 +82,11 @@ class MappingNetwork(nn.Module):
 
     def forward(
         self,
-        z: Tensor | None,
-        c: Tensor | None,
+        z: Z | None,
+        c: Labels | None,
         truncation_psi: float = 1,
         truncation_cutoff: int | None = None,
-    ) -> Tensor:
+    ) -> Latents | W:
         parts = []
         if self.z_dim > 0:
             assert z is not None
@@ -107,7 +108,7 @@ class MappingNetwork(nn.Module):
         return ws
 
     @torch.no_grad()
-    def update_w_avg(self, ws: Tensor) -> None:
+    def update_w_avg(self, ws: Latents) -> None:
         """Move ``w_avg`` towards the mean of a batch of ``ws``; the training loop calls this."""
         assert self.w_avg_beta is not None
         self.w_avg.copy_(ws[:, 0].mean(dim=0).lerp(self.w_avg, self.w_avg_beta))
@@ -317,12 +318,12 @@ class SynthesisNetwork(nn.Module):
 
     def forward(
         self,
-        ws: Tensor,
+        ws: Latents,
         noise_mode: NoiseMode = "random",
         *,
         generator: torch.Generator | None = None,
         force_fp32: bool = False,
-    ) -> Tensor:
+    ) -> Images:
         if ws.ndim != 3 or ws.shape[1] != self.num_ws:
             raise ValueError(f"ws has shape {list(ws.shape)}; expected [N, {self.num_ws}, {self.w_dim}].")
         x, img, first = None, None, 0
@@ -359,14 +360,14 @@ class Generator(nn.Module):
 
     def forward(
         self,
-        z: Tensor,
-        c: Tensor | None = None,
+        z: Z,
+        c: Labels | None = None,
         truncation_psi: float = 1,
         truncation_cutoff: int | None = None,
         noise_mode: NoiseMode = "random",
         *,
         generator: torch.Generator | None = None,
-    ) -> Tensor:
+    ) -> Images:
         ws = self.mapping(z, c, truncation_psi=truncation_psi, truncation_cutoff=truncation_cutoff)
         return self.synthesis(ws, noise_mode=noise_mode, generator=generator)
 
@@ -516,7 +517,7 @@ class Discriminator(nn.Module):
             **(epilogue_kwargs or {}),
         )
 
-    def trunk(self, img: Tensor, *, force_fp32: bool = False) -> tuple[Tensor, Tensor | None]:
+    def trunk(self, img: Images, *, force_fp32: bool = False) -> tuple[Features, Rest | None]:
         """Return the 4×4 features (and the image's rest, architecture 'skip'); nothing here mixes images."""
         if img.shape[1:] != (self.img_channels, self.img_resolution, self.img_resolution):
             expected = [self.img_channels, self.img_resolution, self.img_resolution]
@@ -527,13 +528,13 @@ class Discriminator(nn.Module):
         assert x is not None
         return x, rest
 
-    def head(self, x: Tensor, img: Tensor | None, c: Tensor | None, *, group_size: int | None = None) -> Tensor:
-        """Return logits [N, 1] from the trunk's features; minibatch-stddev mixes images here.
+    def head(self, x: Features, img: Rest | None, c: Labels | None, *, group_size: int | None = None) -> Logits:
+        """Return logits from the trunk's features; minibatch-stddev mixes images here.
 
         ``group_size`` replaces the network's own group size for this call.
         """
         cmap = self.mapping(None, c) if self.c_dim > 0 else None
         return self.b4(x, img, cmap, group_size)
 
-    def forward(self, img: Tensor, c: Tensor | None = None, *, force_fp32: bool = False) -> Tensor:
+    def forward(self, img: Images, c: Labels | None = None, *, force_fp32: bool = False) -> Logits:
         return self.head(*self.trunk(img, force_fp32=force_fp32), c)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 from torch.nn.functional import mse_loss, softplus
 
+from ganforget.shapes import Images, PerImage, Scalar
+
 __all__ = [
     "Perceptual",
     "anchor_loss",
@@ -18,19 +20,19 @@ __all__ = [
     "substitute_loss",
 ]
 
-Perceptual = Callable[[Tensor], Sequence[Tensor]]
-"""Maps images [N, C, H, W] to feature maps."""
+Perceptual = Callable[[Images], Sequence[Tensor]]
+"""Maps images to feature maps."""
 
 
-def fake_label_loss(forget_logits: Tensor, fake_label: float) -> Tensor:
+def fake_label_loss(forget_logits: PerImage, fake_label: float) -> Scalar:
     """Eq. (5), and the first term of eq. (6): mean (D(x_u) − F_label)²."""
     return (forget_logits - fake_label).square().mean()
 
 
 def substitute_loss(
-    images: Tensor, substitutes: Tensor, lambda1: float, lambda2: float, perceptual: Perceptual | None
-) -> Tensor:
-    """Eq. (7). λ1·MSE(G(w_0), S) + λ2·MSE(VGG(G(w_0)), VGG(S)), images [N, C, H, W]."""
+    images: Images, substitutes: Images, lambda1: float, lambda2: float, perceptual: Perceptual | None
+) -> Scalar:
+    """Eq. (7). λ1·MSE(G(w_0), S) + λ2·MSE(VGG(G(w_0)), VGG(S))."""
     loss = lambda1 * mse_loss(images, substitutes)
     if lambda2:
         assert perceptual is not None
@@ -40,21 +42,21 @@ def substitute_loss(
     return loss
 
 
-def g_forget_loss(forget_latent_logits: Tensor) -> Tensor:
+def g_forget_loss(forget_latent_logits: PerImage) -> Scalar:
     """Eq. (8), and the second term of eq. (9): softplus(−D(G(w_0)))."""
     return softplus(-forget_latent_logits).mean()
 
 
-def imitation_loss(g0_logits: Tensor) -> Tensor:
+def imitation_loss(g0_logits: PerImage) -> Scalar:
     """Eq. (10). Zero-shot D learning, real part: softplus(−D(G_0(z)))."""
     return softplus(-g0_logits).mean()
 
 
-def distillation_loss(logits: Tensor, original_logits: Tensor) -> Tensor:
+def distillation_loss(logits: PerImage, original_logits: PerImage) -> Scalar:
     """Eq. (11). MSE(D(G_0(z)), D_0(G_0(z)))."""
     return mse_loss(logits, original_logits)
 
 
-def anchor_loss(images: Tensor, original_images: Tensor) -> Tensor:
+def anchor_loss(images: Images, original_images: Images) -> Scalar:
     """Ours, not the paper's. MSE(G(w), G_0(w)) on latents that are not to be forgotten."""
     return mse_loss(images, original_images)
