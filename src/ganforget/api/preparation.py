@@ -30,7 +30,7 @@ from ganforget.unlearning.presets import cascade_config
 __all__ = ["Prepared", "invert_forget_images", "prepare"]
 
 _CLASS_INVERSIONS = 64
-_MAPPED_LATENTS = 512
+_MAPPED_LATENTS = 1024
 
 
 @dataclass(frozen=True, eq=False)

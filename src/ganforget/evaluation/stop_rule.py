@@ -20,7 +20,6 @@ from ganforget.evaluation.class_stop import ClassEstimate, ClassStopCheck
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.shapes import Images, Labels, PerImage
 from ganforget.unlearning.cascade import Cascade, Check
-from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
 
@@ -47,6 +46,9 @@ RECALL_DESTINATION = 0.05
 
 LOOK = 64
 """Samples of a class for a first look; only what looks reached is confirmed with more."""
+
+_CLASS_CHECKS = 4
+"""A class is generated, and looked at, in every fourth check."""
 
 ReferenceScores = Float[Tensor, "references"]
 ForgetScores = Float[Tensor, "forgotten"]
@@ -136,10 +138,7 @@ class StopRuleForItems:
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
         config = self.cascade.config
         values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
-        if previous is not None and not _due(config, state):
-            values["substitution"] = previous.values["substitution"]
-        else:
-            values["substitution"] = self.generator.measure(self.cascade, state)
+        values["substitution"] = self.generator.measure(self.cascade, state)
         d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
         g_reached = values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
         return Check(values, d_reached, g_reached or config.destination == "paper")
@@ -161,11 +160,15 @@ class StopRuleForClass:
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
         config = self.cascade.config
         values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
-        if previous is not None and not _due(config, state):
-            kept, g_reached = {name: previous.values[name] for name in previous.values if name not in values}, False
+        if (
+            previous is not None
+            and state.step % (_CLASS_CHECKS * config.check_interval)
+            and state.step < config.max_steps
+        ):
+            found, g_reached = previous.values, previous.g_reached
         else:
-            kept, g_reached = self._look_at_generator(state)
-        values |= kept
+            found, g_reached = self._look_at_generator(state)
+        values = found | values
         d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
         return Check(values, g_reached if config.destination == "paper" else d_reached, g_reached)
 
@@ -189,11 +192,6 @@ class StopRuleForClass:
             if self.recall and found.recall is not None:
                 reached = reached and found.recall <= RECALL_DESTINATION - config.margin
         return found, reached
-
-
-def _due(config: CascadeConfig, state: CascadeState) -> bool:
-    """Whether to look at G: while its substitutes still move no destination counts, and every other time will do."""
-    return state.step >= config.schedule_steps or state.step % (2 * config.check_interval) == 0
 
 
 def _look_at_discriminator(

@@ -38,7 +38,7 @@ def run_cascade(
     config = cascade.config
     last = config.max_steps if steps is None else steps
     check = _check(stop_rule, state, None)
-    if state.step % config.check_interval:  # resumed between two checks: what the first of them found still holds
+    if state.step:  # resumed: what the last check found still holds
         check = replace(check, d_reached=state.d_reached, g_reached=state.g_reached)
     state.d_reached, state.g_reached = check.d_reached, check.g_reached
     losses: dict[str, float] = {}

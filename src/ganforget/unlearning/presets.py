@@ -12,11 +12,11 @@ DEFAULT: dict[Mode, dict[str, Any]] = {"few-shot": {"auc_margin": 0.05}, "zero-s
 """Ours; what is not here stands in CascadeConfig. Zero-shot estimates auc_lu from samples, which drift less."""
 
 DEFAULT_CLASS: dict[str, dict[str, Any]] = {
-    "other-class": {"anchor": 10.0},
-    "average": {"anchor": 10.0, "max_steps": 600},
+    "other-class": {"anchor": 2.0, "g_learning_rate": 6e-3, "max_steps": 2000},
+    "average": {"anchor": 2.0, "g_learning_rate": 6e-3, "max_steps": 400},
 }
-"""By the substitute of a class: it pulls less at the other classes than an item's at its neighbours, and an average
-image of a class, which may never be far from the class, ends sooner."""
+"""By the substitute of a class. A class pulls less at the others than an item at its neighbours, so that G may move
+faster; an average image of a class, which may never be far from the class, ends sooner."""
 
 PAPER: dict[str, Any] = {
     "g_learning_rate": 2.5e-3,
