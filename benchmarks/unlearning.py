@@ -84,7 +84,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     """Return the measured rows as Markdown: mean over seeds, the worst in brackets."""
     lines = [
         "| row | seeds | reached | r (worst) | sham r | acc before → after | substitution | auc_lu | auc_ut "
-        "| rec_u − rec_t | recall | fd_u | diversity | steps | kimg (inversion) | s |",
+        "| rec_u − rec_t (worst) ± error | recall | fd_u | diversity | steps | kimg (inversion) | s |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(row["row"] for row in rows):
@@ -99,12 +99,13 @@ def _ratio(row: dict[str, Any], key: str) -> float:
 
 
 def _line(name: str, part: list[dict[str, Any]]) -> str:
-    def mean(values: list[float | None]) -> str:
+    def mean(values: list[float | None], places: int = 3) -> str:
         found = [v for v in values if v is not None]
-        return f"{sum(found) / len(found):.3f}" if found else "–"
+        return f"{sum(found) / len(found):.{places}f}" if found else "–"
 
     r = [_ratio(row, "after") for row in part]
     gap = [row["after"]["rec_u"] - row["after"]["rec_t"] for row in part]
+    gap_error = mean([row["after"].get("rec_gap_error") for row in part], 5)
     unit = part[0]["seconds_per_kimg"]
     cells = [
         name,
@@ -116,7 +117,7 @@ def _line(name: str, part: list[dict[str, Any]]) -> str:
         mean([row["after"]["substitution"] for row in part]),
         mean([row["after"]["auc_lu"] for row in part]),
         f"{mean([row['before']['auc_ut'] for row in part])} → {mean([row['after']['auc_ut'] for row in part])}",
-        f"{sum(gap) / len(gap):+.5f} ({min(gap):+.5f})",
+        f"{sum(gap) / len(gap):+.5f} ({min(gap):+.5f}) ± {gap_error}",
         mean([row["after"].get("class_recall") for row in part]),
         mean([row["after"].get("fd_u") for row in part]),
         mean(

@@ -306,6 +306,7 @@ def class_check(
         150.0,
         asks_recall,
     )
+    state.step = cascade.config.schedule_steps
     check = rule(state, None)
     assert state.work == Work(g_forward=20), "samples of both classes"
     return check
@@ -349,20 +350,33 @@ def test_the_papers_destination_of_a_class_is_distance_alone(fd_u: float, reache
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
-    ("first", "reached", "samples"), [(154.0, False, LOOK + 100), (152.0, False, LOOK), (999.0, False, LOOK + 100)]
+    ("few", "many", "step", "promising", "reached", "samples"),
+    [
+        (154.0, 100.0, 80, False, False, LOOK + 100),
+        (154.0, 154.0, 80, False, True, LOOK + 100),
+        (152.0, 154.0, 80, False, False, LOOK),
+        (152.0, 154.0, 80, True, True, 100),
+        (154.0, 154.0, 40, False, False, LOOK),
+        (154.0, 154.0, 40, True, False, LOOK),
+    ],
 )
-def test_a_first_look_that_says_reached_is_confirmed(first: float, reached: bool, samples: int):
-    """Few samples say reached, more say not yet; and where few say no, more are not asked."""
+def test_a_look_that_says_reached_is_confirmed(
+    few: float, many: float, step: int, promising: bool, reached: bool, samples: int
+):
+    """Few samples that say no, or that come before the schedule's end, are enough; after a promising look many are."""
 
     class Looks:
         count, references = 100, MappingProxyType({1: None})
 
         def estimate(self, _: object, count: int) -> ClassEstimate:
-            return ClassEstimate(first if count == LOOK else 100.0, None)
+            return ClassEstimate(few if count == LOOK else many, None)
 
-    cascade, state = begin(classes=(1,), substitute="other-class")
+    cascade, state = begin(classes=(1,), substitute="other-class", schedule_steps=80, margin=0.02)
+    state.step = step
     discriminator, generator = Says({"auc_lu": 1.0}), Says(0.0)
     checks = (cast(DiscriminatorCheck, discriminator), cast(GeneratorCheck, generator), cast(ClassStopCheck, Looks()))
-    check = StopRuleForClass(cascade, *checks, 150.0, recall=False)(state, None)
+    before = {"fd_u": 154.0 if promising else 10.0, "substitution": 0.0, "auc_lu": 1.0}
+    previous = Check(before, d_reached=False, g_reached=False)
+    check = StopRuleForClass(cascade, *checks, 150.0, recall=False)(state, previous)
     assert check.g_reached == reached
     assert state.work == Work(g_forward=samples)

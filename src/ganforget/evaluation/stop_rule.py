@@ -3,12 +3,13 @@
 `auc_lu` is estimated without a retain image that the cascade does not see. What retain images score now is predicted
 from what D_0 gave images of their kind, by how D's scores of probes, on which D is not trained, have moved: a straight
 line through (before, now), and the spread of the probes about it. Few-shot: the seen retain images (and for items the
-forget images, which are a random part of the training set) are of their kind, and a quarter of the seen retain images
-are kept aside as probes. Zero-shot: the forget images are of their kind, and fresh samples of G_0 are the probes; real
+forget images, which are a random part of the training set) are of their kind, and half of the seen retain images are
+kept aside as probes. Zero-shot: the forget images are of their kind, and fresh samples of G_0 are the probes; real
 images drift further than samples do, so its margin is wider. The true `auc_lu`, over retain images that the cascade
 never saw, is measured afterwards.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ganforget.evaluation.auc import auc
-from ganforget.evaluation.class_stop import ClassEstimate, ClassStopCheck
+from ganforget.evaluation.class_stop import ClassStopCheck
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.shapes import Images, Labels, PerImage
 from ganforget.unlearning.cascade import Cascade, Check
@@ -167,31 +168,42 @@ class StopRuleForClass:
         ):
             found, g_reached = previous.values, previous.g_reached
         else:
-            found, g_reached = self._look_at_generator(state)
+            found, g_reached = self._look_at_generator(state, previous)
         values = found | values
         d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
         return Check(values, g_reached if config.destination == "paper" else d_reached, g_reached)
 
-    def _look_at_generator(self, state: CascadeState) -> tuple[dict[str, float], bool]:
-        """Return G's estimates, from few samples unless these say reached, and whether G is at its side."""
-        substitution = self.generator.measure(self.cascade, state)
-        found, reached = self._look(state, substitution, LOOK)
-        if reached and self.classes.count > LOOK:
-            found, reached = self._look(state, substitution, self.classes.count)
-        recall = {} if found.recall is None else {"class_recall": found.recall}
-        return {"fd_u": found.fd_u, "substitution": substitution} | recall, reached
+    def _look_at_generator(self, state: CascadeState, previous: Check | None) -> tuple[dict[str, float], bool]:
+        """Return G's estimates, and whether G is at its side.
 
-    def _look(self, state: CascadeState, substitution: float, count: int) -> tuple[ClassEstimate, bool]:
-        """Return the estimates from ``count`` samples of each class, and whether G is at its side."""
+        A look takes few samples. One that says reached is confirmed with more, at once where the look before said so
+        too. Before the schedule has ended nothing counts, so nothing is confirmed.
+        """
+        substitution = self.generator.measure(self.cascade, state) if state.step else 1.0
+        counts = state.step >= self.cascade.config.schedule_steps
+        looks = [LOOK, self.classes.count] if counts and self.classes.count > LOOK else [LOOK]
+        if previous is not None and self._beyond(previous.values):
+            looks = looks[-1:]
+        values, reached = {}, False
+        for count in looks:
+            found = self.classes.estimate(state.G_ema, min(count, self.classes.count))
+            state.work.g_forward += min(count, self.classes.count) * len(self.classes.references)
+            recall = {} if found.recall is None else {"class_recall": found.recall}
+            values = {"fd_u": found.fd_u, "substitution": substitution} | recall
+            reached = self._beyond(values)
+            if not reached:
+                break
+        return values, reached and counts
+
+    def _beyond(self, values: Mapping[str, float]) -> bool:
+        """Whether G's estimates lie beyond its side of the destination, margins included."""
         config = self.cascade.config
-        found = self.classes.estimate(state.G_ema, min(count, self.classes.count))
-        state.work.g_forward += min(count, self.classes.count) * len(self.classes.references)
-        reached = found.fd_u > self.destination * (1 + config.margin)
+        beyond = values["fd_u"] > self.destination * (1 + config.margin)
         if config.destination == "default":
-            reached = reached and substitution <= SUBSTITUTION_DESTINATION - config.margin
-            if self.recall and found.recall is not None:
-                reached = reached and found.recall <= RECALL_DESTINATION - config.margin
-        return found, reached
+            beyond = beyond and values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
+            if self.recall and "class_recall" in values:
+                beyond = beyond and values["class_recall"] <= RECALL_DESTINATION - config.margin
+        return beyond
 
 
 def _look_at_discriminator(

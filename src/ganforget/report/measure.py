@@ -107,6 +107,14 @@ MEASURES = (
         places=4,
     ),
     Measure(
+        "rec_gap_error",
+        GENERATOR,
+        "Standard error of the difference of the two",
+        "How far apart the two lines before come by chance, with so few images: up to twice this much says nothing.",
+        "for comparison",
+        places=4,
+    ),
+    Measure(
         "fd_l",
         OTHERS,
         "Distance from the retain images",
