@@ -30,7 +30,7 @@ GENERATIONS = (0, 1, 2)
 TARGETS = {
     "digits": {"model": "digits", "data": "digits"},
     "mnist32": {"model": str(ROOT.parent / "models" / "mnist32"), "data": "mnist"},
-    "mnist32-5k": {"model": str(ROOT.parent / "models" / "mnist32-5k"), "data": "mnist"},
+    "mnist32-2k": {"model": str(ROOT.parent / "models" / "mnist32-2k"), "data": "mnist"},
 }
 ITEM: dict[str, Any] = {"forget_random": 64}
 CLASS: dict[str, Any] = {"forget_class": (7,)}
