@@ -79,7 +79,7 @@ def official_modules() -> Iterator[None]:
 
 
 def source_text(canary: Path | str = "canary") -> str:
-    """Return a module's source that creates the file ``canary``, long enough to stay in the file as official ones do."""
+    """Return a source text that would create the file ``canary``; as long as one that stays in the file."""
     return f"import pathlib\npathlib.Path({str(canary)!r}).write_text('run')\n" + "# our own text\n" * 600
 
 

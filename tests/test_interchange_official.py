@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from safetensors.torch import load_file
 
-from ganforget.errors import ModelFileError
 from ganforget.interchange import load_file as load_gan_file
 from ganforget.models.gan import Gan, GanConfig, build_gan
-from official_pickles import contents, dumps, easy, source_text
-from small_gan import same_weights, small_gan
+from official_pickles import contents, dumps, source_text
 from test_golden import GOLDEN, NAMES, TOLERANCE, labels, relative_error
 
 
