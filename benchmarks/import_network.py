@@ -27,7 +27,6 @@ sys.path.insert(0, str(ROOT.parent / "tests"))
 
 from official_pickles import contents, official_modules, source_text  # noqa: E402
 
-
 # Linux's own count of the highest resident memory; getrusage's would begin with the parent's.
 PEAK = "int(open('/proc/self/status').read().split('VmHWM:')[1].split()[0]) / 1024"
 

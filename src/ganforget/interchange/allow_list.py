@@ -14,7 +14,7 @@ __all__ = ["network_grammar"]
 
 MOST_AXES = 6
 
-MOST_STORAGES = 10_000
+MOST_STORAGES = 4000
 """G, D and G_ema of a 1024×1024 network have some 800."""
 
 # NumPy's code of a number type: how `struct` unpacks one.

@@ -10,7 +10,7 @@ from typing import Any
 
 from ganforget.errors import ModelFileError
 from ganforget.interchange.inert import Global, NumpyArray, NumpyType, Opaque
-from ganforget.interchange.opcodes import MOST_OPCODES, Opcode, read_opcodes
+from ganforget.interchange.opcodes import MOST_OPCODES, OPCODES, Opcode, read_opcodes
 from ganforget.interchange.window import Span, Window
 
 __all__ = ["Grammar", "Machine", "Maker"]
@@ -62,7 +62,7 @@ class Machine:
             if self.count == 1 and (op.name != "PROTO" or op.argument not in self.grammar.protocols):
                 self._refuse_protocol(op)
             try:
-                self._follow(op)
+                _HANDLERS[op.name](self, op)
             except (IndexError, KeyError, TypeError) as error:  # too short a stack, no such memo, an odd key
                 raise ModelFileError(f"the pickle is damaged at byte {op.position} ({op.name})") from error
         if self._stack or self._marks:
@@ -78,18 +78,13 @@ class Machine:
 
     # ------------------------------------------------------------------------
 
-    def _follow(self, op: Opcode) -> None:
-        push = self._stack.append
-        if op.name in _VALUES:
-            push(op.argument)
-            if isinstance(op.argument, Span):
-                self.spans.append(op.argument)
-        elif op.name in _CONSTANTS:
-            push(_CONSTANTS[op.name])
-        elif handler := getattr(self, f"_do_{op.name.lower()}", None):
-            handler(op)
-        else:
-            self._leave(op)
+    def _do_value(self, op: Opcode) -> None:
+        self._stack.append(op.argument)
+        if isinstance(op.argument, Span):
+            self.spans.append(op.argument)
+
+    def _do_constant(self, op: Opcode) -> None:
+        self._stack.append(_CONSTANTS[op.name])
 
     def _report(self, what: str, op: Opcode) -> None:
         """Note something outside the grammar, or refuse it."""
@@ -121,6 +116,8 @@ class Machine:
         self._memo[len(self._memo)] = self._stack[-1]
 
     def _do_binput(self, op: Opcode) -> None:
+        if op.argument >= self.grammar.most_opcodes:
+            raise ModelFileError(f"byte {op.position} asks for a memo of {op.argument} values")
         self._memo[op.argument] = self._stack[-1]
 
     _do_long_binput = _do_binput
@@ -204,9 +201,11 @@ class Machine:
 
     def _do_stack_global(self, op: Opcode) -> None:
         name, module = self._stack.pop(), self._stack.pop()
-        if type(name) is not str or type(module) is not str:
-            raise TypeError("a name that is no text")
-        self._name(module, name, op)
+        if type(name) is str and type(module) is str:
+            self._name(module, name, op)
+        else:
+            self._report("a name that is made while it is read", op)
+            self._stack.append(Opaque(op.name))
 
     def _name(self, module: str, name: str, op: Opcode) -> None:
         if not self.grammar.allows((module, name)):
@@ -268,6 +267,16 @@ class Machine:
             self._memo[_whole(op.argument)] = self._stack[-1]
         if op.name not in ("POP", "POP_MARK", "PUT", "READONLY_BUFFER"):
             self._stack.append(Opaque(f"{op.name} {name}".rstrip()))
+
+
+def _handlers() -> dict[str, Callable[[Machine, Opcode], None]]:
+    """Return which method follows each opcode."""
+    found = {name: getattr(Machine, f"_do_{name.lower()}", Machine._leave) for name in OPCODES}
+    found |= dict.fromkeys(_VALUES, Machine._do_value) | dict.fromkeys(_CONSTANTS, Machine._do_constant)
+    return found
+
+
+_HANDLERS = _handlers()
 
 
 def _key(key: Any) -> Any:

@@ -14,6 +14,9 @@ __all__ = ["NetworkTree", "find_values", "flatten"]
 MOST_VALUES = 1_000_000
 """Steps of one search through nested values; shared ones are seen once."""
 
+DEEPEST = 64
+"""Containers inside each other; a network has some 15, each layer being two."""
+
 _LAYER = {"affine": "FullyConnectedLayer"}
 
 # The official classes: which layers each may hold, by a pattern of the layer's name. Finite, so nesting is bounded.
@@ -121,13 +124,18 @@ def _plain_attributes(where: str, layer: Persistent) -> dict[str, Any]:
 
 
 def find_values(root: Any, kinds: tuple[type, ...]) -> Iterator[tuple[str, Any]]:
-    """Give every value of ``kinds`` inside nested containers with the path to it; each container is seen once."""
+    """Give every value of ``kinds`` inside nested containers with the path to it; each container is seen once.
+
+    Raises ModelFileError where they nest too deep.
+    """
     seen: set[int] = set()
-    waiting: list[tuple[str, Any]] = [("", root)]
+    waiting: list[tuple[str, Any, int]] = [("", root, 0)]
     for _ in range(MOST_VALUES):
         if not waiting:
             return
-        path, value = waiting.pop()
+        path, value, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise ModelFileError(f"it nests values more than {DEEPEST} deep")
         if isinstance(value, kinds):
             yield path, value
         if isinstance(value, Persistent):
@@ -137,5 +145,5 @@ def find_values(root: Any, kinds: tuple[type, ...]) -> Iterator[tuple[str, Any]]
         seen.add(id(value))
         items = value.items() if isinstance(value, dict) else enumerate(value)
         short = len(path) < 200
-        waiting += [(f"{path}.{str(key)[:40]}" if short else path, item) for key, item in items]
+        waiting += [(f"{path}.{str(key)[:40]}" if short else path, item, depth + 1) for key, item in items]
     raise ModelFileError("it nests too many values")

@@ -87,6 +87,8 @@ def structure(value: Any, machine: Machine) -> OfficialPickle:
     """Return the networks that a pickle's inert value holds; ModelFileError says what does not belong there."""
     if not isinstance(value, dict) or not all(type(key) is str for key in value):
         raise ModelFileError(f"it holds {in_plain_words(value)}, expected a dict with G, D and G_ema")
+    for _ in find_values(value, ()):  # raises where values nest too deep
+        pass
     networks = {}
     for label, kind in (("G", "Generator"), ("D", "Discriminator"), ("G_ema", "Generator")):
         if value.get(label) is not None:

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from ganforget.errors import ModelFileError
 from ganforget.interchange.window import Window
 
-__all__ = ["MOST_OPCODES", "Opcode", "read_opcodes"]
+__all__ = ["MOST_OPCODES", "OPCODES", "Opcode", "read_opcodes"]
 
-MOST_OPCODES = 400_000
+MOST_OPCODES = 200_000
 """A 1024×1024 network pickle has some 31,000; a bomb is told by its count before it is told by memory."""
 
 LONG_TEXT = 4096
@@ -96,6 +96,8 @@ _TABLE: dict[bytes, tuple[str, str]] = {
     b"\x97": ("NEXT_BUFFER", ""),
     b"\x98": ("READONLY_BUFFER", ""),
 }
+
+OPCODES = tuple(name for name, _ in _TABLE.values())
 
 _NUMBERS = {"u1": "<B", "u2": "<H", "u4": "<I", "u8": "<Q", "i4": "<i", "f8": ">d"}
 

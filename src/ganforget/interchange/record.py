@@ -12,7 +12,8 @@ from ganforget.interchange.tensors import FLOATS, read_tensor
 __all__ = ["augment_probability", "plain", "training_record"]
 
 _LONGEST_TEXT = 200
-_DEEPEST = 4
+_DEEPEST = 3
+_LONGEST = 20
 
 
 def training_record(path: Path, file: BinaryIO, pickle: OfficialPickle, plan: Plan) -> dict[str, Any]:
@@ -45,9 +46,9 @@ def plain(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, str) and len(value) <= _LONGEST_TEXT:
         return value.encode("utf-8", "replace").decode()
-    if depth < _DEEPEST and isinstance(value, dict) and len(value) <= 100:
+    if depth < _DEEPEST and isinstance(value, dict) and len(value) <= _LONGEST:
         return {str(plain(key, _DEEPEST)): plain(part, depth + 1) for key, part in value.items()}
-    if depth < _DEEPEST and isinstance(value, list | tuple) and len(value) <= 100:
+    if depth < _DEEPEST and isinstance(value, list | tuple) and len(value) <= _LONGEST:
         return [plain(part, depth + 1) for part in value]
     return f"<{type(value).__name__}>"
 

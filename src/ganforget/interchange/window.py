@@ -10,6 +10,8 @@ __all__ = ["Span", "Window"]
 LONGEST_LINE = 512
 """Names in a pickle are short; a line without an end would be read to the end of the file."""
 
+_BUFFER = 4096
+
 
 @dataclass(frozen=True)
 class Span:
@@ -37,12 +39,12 @@ class Window:
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         self.file, self.position, self.end = file, start, end
+        self._buffer, self._base = b"", start
 
     def take(self, count: int) -> bytes:
         """Return the next ``count`` bytes."""
         self._check(count)
-        self.file.seek(self.position)
-        data = self.file.read(count)
+        data = self._ahead(count)
         if len(data) != count:
             raise ModelFileError(f"it ends at byte {self.position + len(data)}, in the middle of a value")
         self.position += count
@@ -57,13 +59,21 @@ class Window:
 
     def line(self) -> bytes:
         """Return the bytes up to the next line end, which is stepped over."""
-        self.file.seek(self.position)
-        data = self.file.read(min(LONGEST_LINE, self.end - self.position))
+        data = self._ahead(min(LONGEST_LINE, self.end - self.position))
         length = data.find(b"\n")
         if length < 0:
             raise ModelFileError(f"the name at byte {self.position} has no end within {LONGEST_LINE} bytes")
         self.position += length + 1
         return data[:length]
+
+    def _ahead(self, count: int) -> bytes:
+        """Return the next ``count`` bytes, or those that the file still has, without a step."""
+        start = self.position - self._base
+        if not 0 <= start <= start + count <= len(self._buffer):
+            self.file.seek(self.position)
+            self._buffer = self.file.read(min(max(count, _BUFFER), self.end - self.position))
+            self._base, start = self.position, 0
+        return self._buffer[start : start + count]
 
     def _check(self, count: int) -> None:
         left = self.end - self.position
