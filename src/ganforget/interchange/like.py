@@ -95,11 +95,12 @@ def _replacements(pickle: OfficialPickle, gan: Gan) -> Iterator[tuple[str, tuple
 
 def _kept(pickle: OfficialPickle) -> list[tuple[str, TensorStub]]:
     """Return the tensors that stay: those of the augmentation pipe, which knows no image."""
-    found = [("augment_pipe" + path, value) for path, value in find_values(pickle.augment, (TensorStub,))]
+    named = find_values(pickle.augment, (TensorStub,))
+    found = [("augment_pipe" + path.replace("._buffers", ""), value) for path, value in named]
     for name, stub in found:
         if stub.storage.numel > LARGEST_KEPT:
             raise ModelFileError(f"{name} holds {stub.storage.numel} numbers, too many for an augmentation pipe")
-    return [(name.replace("._buffers", ""), stub) for name, stub in found]
+    return found
 
 
 # ----------------------------------------------------------------------------
