@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ganforget.errors import ModelFileError
-from ganforget.interchange.window import Window
+from ganforget.interchange.window import Span, Window
 
 __all__ = ["MOST_OPCODES", "OPCODES", "Opcode", "read_opcodes"]
 
@@ -99,7 +99,9 @@ _TABLE: dict[bytes, tuple[str, str]] = {
 
 OPCODES = tuple(name for name, _ in _TABLE.values())
 
-_NUMBERS = {"u1": "<B", "u2": "<H", "u4": "<I", "u8": "<Q", "i4": "<i", "f8": ">d"}
+_FORMATS = {"u1": "<B", "u2": "<H", "u4": "<I", "u8": "<Q", "i4": "<i", "f8": ">d"}
+_NUMBERS = {kind: struct.Struct(text) for kind, text in _FORMATS.items()}
+_COUNTED = {kind for _, kind in _TABLE.values() if kind.startswith(("text", "line", "long"))}
 
 
 class Opcode(NamedTuple):
@@ -119,7 +121,7 @@ def read_opcodes(window: Window, most: int = MOST_OPCODES) -> Iterator[Opcode]:
         if not name:
             raise ModelFileError(f"byte {position} is {code.hex()}, which is no opcode of a pickle")
         argument: Any = _argument(window, kind) if kind else None
-        if kind.startswith(("text", "line", "long")) and not hasattr(argument, "length"):
+        if kind in _COUNTED and not isinstance(argument, Span):
             text += window.position - position
             if text > MOST_TEXT:
                 raise ModelFileError(f"it holds more than {MOST_TEXT} bytes of names and numbers")
@@ -151,9 +153,8 @@ def _argument(window: Window, kind: str) -> Any:
 
 
 def _number(window: Window, kind: str) -> Any:
-    pattern = _NUMBERS[kind]
-    (value,) = struct.unpack(pattern, window.take(struct.calcsize(pattern)))
-    return value
+    number = _NUMBERS[kind]
+    return number.unpack(window.take(number.size))[0]
 
 
 def _decoded(data: bytes) -> str:
