@@ -125,7 +125,7 @@ def read_opcodes(window: Window, most: int = MOST_OPCODES) -> Iterator[Opcode]:
             text += window.position - position
             if text > MOST_TEXT:
                 raise ModelFileError(f"it holds more than {MOST_TEXT} bytes of names and numbers")
-        if name == "FRAME" and argument > window.end - window.position:
+        if name == "FRAME" and isinstance(argument, int) and argument > window.end - window.position:
             raise ModelFileError(f"the frame at byte {position} claims {argument} bytes, more than are left")
         yield Opcode(name, argument, position)
         if name == "STOP":
