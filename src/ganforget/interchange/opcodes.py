@@ -13,7 +13,7 @@ from ganforget.interchange.window import Span, Window
 __all__ = ["MOST_OPCODES", "OPCODES", "Opcode", "read_opcodes"]
 
 MOST_OPCODES = 200_000
-"""A 1024×1024 network pickle has some 31,000; a bomb is told by its count before it is told by memory."""
+"""A 1024×1024 network pickle has some 38,000; a bomb is told by its count before it is told by memory."""
 
 LONG_TEXT = 4096
 """A text of more bytes (source code, mostly) stays in the file."""
