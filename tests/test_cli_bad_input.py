@@ -166,9 +166,17 @@ def test_models_that_cannot_be_read(
     assert not (tmp_path / "images").exists()
 
 
-def test_a_file_is_no_model(tmp_path: Path, capsys: Printed):
-    (tmp_path / "network.pkl").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    refused(["evaluate", "--model", str(tmp_path / "network.pkl")], capsys, "network.pkl is a file")
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("network.pkl", b"cos\nsystem\n(S'true'\ntR.", "network.pkl is refused"),
+        ("network.pkl", b"", "network.pkl is refused"),
+        ("photo.png", b"\x89PNG", "is of no kind that ganforget reads"),
+    ],
+)
+def test_a_file_that_is_no_model(tmp_path: Path, capsys: Printed, name: str, content: bytes, words: str):
+    (tmp_path / name).write_bytes(content)
+    refused(["evaluate", "--model", str(tmp_path / name)], capsys, words)
 
 
 # ----------------------------------------------------------------------------

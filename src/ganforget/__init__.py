@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ganforget.api.calls import evaluate, generate, train, unlearn
+    from ganforget.api.exchange import export_model, import_model, inspect
     from ganforget.api.model import load_model
     from ganforget.api.options import EvaluateOptions, GenerateOptions
     from ganforget.api.training import resume_training
@@ -50,7 +51,10 @@ __all__ = [
     "UnlearningResult",
     "__version__",
     "evaluate",
+    "export_model",
     "generate",
+    "import_model",
+    "inspect",
     "load_data",
     "load_model",
     "resume_training",
@@ -62,6 +66,7 @@ __all__ = [
 
 _HOMES = {
     "api.calls": ("evaluate", "generate", "train", "unlearn"),
+    "api.exchange": ("export_model", "import_model", "inspect"),
     "api.model": ("load_model",),
     "api.options": ("EvaluateOptions", "GenerateOptions"),
     "api.training": ("resume_training",),

@@ -22,6 +22,7 @@ __all__ = [
     "write_bytes",
     "write_image_grid",
     "write_json",
+    "write_through",
 ]
 
 
@@ -36,14 +37,14 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace the file at ``path`` by ``data`` in one step."""
+def write_through(path: Path, write: Callable[[Path], object]) -> None:
+    """Replace the file at ``path``, in one step, by what ``write`` puts into an empty file beside it."""
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
+            write(Path(temporary))
+            with Path(temporary).open("rb") as file:
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)
             Path(temporary).replace(path)
@@ -52,6 +53,11 @@ def write_bytes(path: Path, data: bytes) -> None:
             raise
     except OSError as error:
         raise OutputError(f"Cannot write {path} ({error.strerror}); choose another place.") from error
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace the file at ``path`` by ``data`` in one step."""
+    write_through(path, lambda place: place.write_bytes(data))
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -49,7 +49,7 @@ class UnlearnOptions:
     """Options of one unlearning run."""
 
     model: str
-    """The trained GAN: digits (bundled), a model folder, or a run folder."""
+    """The trained GAN: digits (bundled), a model folder, a run folder, or a StyleGAN2 .pkl."""
 
     data: str | None = None
     """Its training data: digits, mnist, cifar10, or a folder or ZIP of images. May be left out in zero-shot with a

@@ -19,7 +19,7 @@ class EvaluateOptions:
     """Options of the measuring of one GAN."""
 
     model: str
-    """The GAN: digits (bundled), a model folder, or a run folder. A run of unlearning brings its forget set along."""
+    """The GAN: digits (bundled), a folder, or a StyleGAN2 .pkl. A run of unlearning brings its forget set along."""
 
     data: str | None = None
     """Its training data: digits, mnist, cifar10, or a folder or ZIP of images (default: what the model records)."""
@@ -104,7 +104,7 @@ class GenerateOptions:
     """Options of the generating of images."""
 
     model: str
-    """The GAN: digits (bundled), a model folder, or a run folder."""
+    """The GAN: digits (bundled), a model folder, a run folder, or a StyleGAN2 .pkl."""
 
     out: Path
     """A folder for one PNG file an image, or a .png file for one sheet, a row for each class."""

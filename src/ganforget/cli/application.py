@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Group, Parameter
 from ganforget.cli.data import download_data, list_data
 from ganforget.cli.demo import demo
 from ganforget.cli.evaluate import evaluate
+from ganforget.cli.exchange import export_network, import_network, inspect
 from ganforget.cli.forget_set import create_forget_set, show_forget_set
 from ganforget.cli.generate import generate
 from ganforget.cli.report import report
@@ -94,6 +95,9 @@ def _application(session: Session) -> App:
         (forget_set, {}),
         (train, {}),
         (data, {}),
+        (inspect, {}),
+        (import_network, {"name": "import"}),
+        (export_network, {"name": "export"}),
     ]
     for position, (command, options) in enumerate(commands):
         if isinstance(command, App):

@@ -33,7 +33,7 @@ def open_files(root: Path) -> Iterator[tuple[list[str], Callable[[str], bytes]]]
     elif root.is_file():
         try:
             archive = zipfile.ZipFile(root)
-        except (zipfile.BadZipFile, OSError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise DataError(f"{root} is not a readable ZIP ({error}); expected a folder or ZIP of images.") from error
         with archive:
             yield _zip_names(root, archive), lambda name: _read_entry(archive, name)
@@ -52,7 +52,7 @@ def _folder_names(root: Path) -> list[str]:
 
 
 def _zip_names(root: Path, archive: zipfile.ZipFile) -> list[str]:
-    names = [entry.orig_filename for entry in archive.infolist() if not entry.is_dir()]
+    names = [entry.orig_filename for entry in archive.infolist() if not entry.filename.endswith("/")]
     for name in names:
         path = PurePosixPath(name)
         drive = ":" in path.parts[0] if path.parts else True

@@ -10,11 +10,11 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ganforget.errors import ModelFileError
-from ganforget.files import make_folder, read_json, write_bytes, write_json
+from ganforget.errors import ModelFileError, OutputError
+from ganforget.files import make_folder, read_json, write_json, write_through
 from ganforget.models.stylegan2 import Discriminator, Generator
 
-__all__ = ["Gan", "GanConfig", "build_gan", "load_gan", "model_hash", "save_gan"]
+__all__ = ["Gan", "GanConfig", "build_gan", "fill_gan", "load_gan", "model_hash", "save_gan", "save_tensors"]
 
 SCHEMA_VERSION = 1
 
@@ -59,13 +59,24 @@ def build_gan(config: GanConfig) -> Gan:
 def save_gan(gan: Gan, folder: Path) -> None:
     """Write ``config.json`` and ``model.safetensors`` into ``folder``."""
     make_folder(folder)
-    tensors = {f"G_ema.{k}": v for k, v in gan.G.state_dict().items()}
-    tensors |= {f"D.{k}": v for k, v in gan.D.state_dict().items()}
-    data = safetensors.torch.save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()})
-    write_bytes(folder / "model.safetensors", data)
+    write_through(folder / "model.safetensors", lambda place: save_tensors(gan, place))
     config = {"schema_version": SCHEMA_VERSION, "format": "ganforget-stylegan2"}
     config |= {"G": gan.config.G, "D": gan.config.D, "training": gan.config.training}
     write_json(folder / "config.json", config)
+
+
+def save_tensors(gan: Gan, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write both networks' tensors, as ``G_ema.…`` and ``D.…``, to a safetensors file; one copy of them at a time."""
+    tensors = {}
+    for prefix, network in (("G_ema", gan.G), ("D", gan.D)):
+        for name, value in network.state_dict().items():
+            value = value.detach().cpu().contiguous()
+            shared = value.untyped_storage().nbytes() != value.nbytes  # a view; safetensors wants whole tensors
+            tensors[f"{prefix}.{name}"] = value.clone() if shared else value
+    try:
+        safetensors.torch.save_file(tensors, path, metadata)
+    except SafetensorError as error:
+        raise OutputError(f"Cannot write {path.parent} ({error}); choose another place.") from error
 
 
 def load_gan(folder: Path) -> Gan:
@@ -84,13 +95,18 @@ def load_gan(folder: Path) -> Gan:
     parts = [raw.get("G"), raw.get("D"), raw.get("training", {})]
     if not all(isinstance(part, dict) for part in parts):
         raise ModelFileError(f"{folder / 'config.json'} lacks the arguments of G or D; the file is damaged.")
-    gan = build_gan(GanConfig(*parts))
-    tensors = read_tensors(folder / "model.safetensors")
+    return fill_gan(GanConfig(*parts), folder / "model.safetensors", folder)
+
+
+def fill_gan(config: GanConfig, path: Path, source: Path) -> Gan:
+    """Return the GAN of ``config`` with the tensors of the file at ``path``; ModelFileError speaks of ``source``."""
+    gan = build_gan(config)
+    tensors = read_tensors(path)
     foreign = sorted(key for key in tensors if not key.startswith(("G_ema.", "D.")))
     if foreign:
-        raise ModelFileError(f"{folder} does not fit its configuration: {', '.join(foreign[:3])} is unknown.")
-    load_strictly(gan.G, tensors, "G_ema.", folder)
-    load_strictly(gan.D, tensors, "D.", folder)
+        raise ModelFileError(f"{source} does not fit its configuration: {', '.join(foreign[:3])} is unknown.")
+    load_strictly(gan.G, tensors, "G_ema.", source)
+    load_strictly(gan.D, tensors, "D.", source)
     return gan
 
 
