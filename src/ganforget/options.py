@@ -58,6 +58,13 @@ class UnlearnOptions:
     data_path: Path | None = None
     """Folder of the data set's files (default: the download folder)."""
 
+    holdout_path: Path | None = None
+    """Folder or ZIP of images that the model was not trained on, beside a folder or ZIP as --data (default: those that
+    the model's own record holds out; else none, and what needs them is left out)."""
+
+    mirror: bool | None = None
+    """The model was trained with mirrored copies, so that these are forgotten too (default: as the model records)."""
+
     forget_class: tuple[int, ...] = ()
     """Forget every image of this class; repeat for several classes."""
 
@@ -141,7 +148,7 @@ class UnlearnOptions:
     def from_plain(cls, plain: dict[str, Any]) -> Self:
         """Return the options that a run's config.json holds."""
         values = dict(plain)
-        for name in ("data_path", "forget", "outdir"):
+        for name in ("data_path", "holdout_path", "forget", "outdir"):
             values[name] = None if plain.get(name) is None else Path(plain[name])
         values["forget_class"] = tuple(plain.get("forget_class", ()))
         try:

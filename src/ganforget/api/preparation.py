@@ -171,7 +171,7 @@ def _class_rule(
     """Return the stop rule of a class, its words, and the destination of fd_u."""
     classifier = None if task.splits is None else find_classifier(task.splits)
     extractor = load_extractor("auto", classifier=classifier, device=device)
-    pixels, labels = torch.from_numpy(task.forget_images.images), task.forget_images.labels
+    pixels, labels = task.forget_images.images, task.forget_images.labels
     assert labels is not None
     check = class_stop_check(extractor, pixels, labels, seed=task.options.seed, classifier=classifier, device=device)
     destination = recorded_destination(extractor, task.forget.classes)
