@@ -125,6 +125,9 @@ class UnlearnOptions:
     probe: bool = True
     """Measure how long training takes for 1,000 images, for cost_kimg."""
 
+    micro_batch: int | None = None
+    """Images at a time through a network that learns (default: as many as fit 4 GiB). The result is the same."""
+
     device: Device = "auto"
     """Where it runs; auto is CUDA where there is one."""
 
@@ -140,7 +143,7 @@ class UnlearnOptions:
             raise InputError("No --data was given; it may be left out only in zero-shot with --forget FOLDER.")
         if self.fake_label != "auto" and not _is_finite(self.fake_label):
             raise InputError(f"--fake-label is {self.fake_label!r}; expected auto or a number.")
-        check_at_least(self, 1, "max_steps", "forget_random", "invert")
+        check_at_least(self, 1, "max_steps", "forget_random", "invert", "micro_batch")
         check_at_least(self, 0, "lambda1", "lambda2", "schedule_steps")
         check_device(self.device)
 

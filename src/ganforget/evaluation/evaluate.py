@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from ganforget.data.dataset import one_hot
+from ganforget.data.dataset import ImageDataset, one_hot
 from ganforget.errors import InputError
 from ganforget.evaluation.class_stop import class_samples
 from ganforget.evaluation.features import feature_statistics
@@ -23,6 +24,8 @@ Score = Callable[[Tensor, Tensor | None], Tensor]
 """D's raw logits [N] for float images [N, C, H, W] in [−1, 1] and one-hot labels [N, c_dim] or None."""
 
 Measures = dict[str, float | None]
+
+_SCORED_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,10 @@ def evaluate(G: ImageGenerator, score: Score, reference: Reference) -> Evaluatio
     measures, scores = measure_scores(score, reference, conditional=G.c_dim > 0)
     most = min(len(samples), reference.protocol.score_count)
     c = None if labels is None else one_hot(labels[:most], G.c_dim)
-    scores["generated"] = _listed(score(dequantise(samples[:most]), c))
+    scores["generated"] = []
+    for rows in torch.arange(most).tensor_split(_parts(reference.splits.train, most)):
+        part = None if c is None else c[rows]
+        scores["generated"] += _listed(score(dequantise(samples[rows]), part))
     return Evaluation(measures | generator, scores)
 
 
@@ -71,7 +77,10 @@ def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> 
     scores = {}
     for name, (dataset, positions) in chosen.items():
         c = dataset.one_hot(positions) if conditional else None
-        scores[name] = _listed(score(dataset.tensor(positions), c)) if len(positions) else []
+        scores[name] = []
+        for rows in np.array_split(np.arange(len(positions)), _parts(dataset, len(positions))):
+            part = None if c is None else c[torch.from_numpy(rows)]
+            scores[name] += _listed(score(dataset.tensor(positions[rows]), part)) if len(rows) else []
     arrays = {name: np.asarray(values) for name, values in scores.items()}
     if not scores["forget"]:
         return {"auc_lt": auc_lt(arrays["retain"], arrays["holdout"]) if scores["holdout"] else None}, scores
@@ -152,6 +161,11 @@ def _labels(G: ImageGenerator, reference: Reference, count: int, generation: int
             f"The generator takes {G.c_dim} labels and the data have {have}; use the data it was trained on."
         )
     return sample_labels(reference.protocol.seed, f"evaluation/labels/{generation}", count, reference.retain_labels)
+
+
+def _parts(images: ImageDataset, count: int) -> int:
+    """Return in how many parts so many images are scored, so that no part of them takes more than 1 GiB as floats."""
+    return max(1, -(-count * 4 * images.channels * images.resolution**2 // _SCORED_BYTES))
 
 
 def _distance(reference: Reference, samples: Tensor, real: FeatureStatistics | None) -> float | None:

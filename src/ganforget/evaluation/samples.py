@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganforget.data.dataset import one_hot
 from ganforget.errors import InputError, NumericalError
+from ganforget.models.memory import inference_batch
 from ganforget.randomness import sample_latents
 
 __all__ = ["ImageGenerator", "dequantise", "generate", "quantise"]
@@ -52,6 +53,7 @@ def generate(
     if labels is None and G.c_dim:
         raise InputError(f"The generator takes one of {G.c_dim} labels and got none; the data must have labels.")
     parts = []
+    batch = inference_batch(G, batch)
     for start in range(0, count, batch):
         chosen = range(start, min(start + batch, count))
         z = sample_latents(seed, name, chosen, G.z_dim).to(device)
