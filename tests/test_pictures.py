@@ -115,7 +115,7 @@ def test_features_are_made_when_they_are_asked_for(big: None, architecture: str)
 
 def run(preset: Any, mode: Any, *, resolution: int = 8, **config: Any) -> tuple[CascadeState, Work]:
     """Without a schedule: where it begins G is at its targets, and Adam would take whole steps along rounding."""
-    given = {"max_steps": 4, "schedule_steps": 0, "r1_interval": 2} | config
+    given: dict[str, Any] = {"max_steps": 4, "schedule_steps": 0, "r1_interval": 2} | config
     cascade = small_cascade(small_gan(resolution=resolution), preset=preset, mode=mode, **given)
     state = new_cascade(cascade.original, cascade.config)
     counter = ImageCounter().watch(state.G.synthesis, state.D)
