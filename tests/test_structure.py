@@ -26,6 +26,7 @@ ORDER = [
     ["interruption", "progress", "devices", "rundir", "work"],
     ["data"],
     ["models"],
+    ["interchange"],
     ["training"],
     ["inversion"],
     ["substitute"],

@@ -138,7 +138,9 @@ def _listed(path: Path, *names: str) -> Path:
 
 
 @pytest.mark.parametrize(
-    "record", [{"options": {"mirror": True}}, {"training_set_kwargs": {"xflip": True}}], ids=["ours", "official"]
+    "record",
+    [{"options": {"mirror": True}}, {"imported": {"training_set_kwargs": {"xflip": True}}}],
+    ids=["ours", "official"],
 )
 def test_mirrored_copies_are_forgotten_too(faces: Path, tmp_path: Path, record: dict[str, Any]):
     model = model_of(tmp_path / "model", record)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ganforget.data import did_you_mean
 from ganforget.errors import ModelFileError
+from ganforget.interchange.rosinality import is_rosinality, read_rosinality
 from ganforget.models.gan import Gan, load_gan
 
 __all__ = ["BUNDLED_MODELS", "find_model", "load_model"]
@@ -36,9 +37,11 @@ def find_model(name: str | Path) -> Path:
 def load_model(name: str | Path) -> Gan:
     """Return the trained GAN ``name``: an object with ``G`` (G_ema), ``D`` and ``config``, on the CPU.
 
+    A ``.pt`` file is a rosinality-style checkpoint, read as weights only.
     Raises ModelFileError where there is none, or where its files are damaged.
     """
-    gan = load_gan(find_model(name))
+    path = Path(name)
+    gan = read_rosinality(path) if path.is_file() and is_rosinality(path) else load_gan(find_model(name))
     gan.G.requires_grad_(False)
     gan.D.requires_grad_(False)
     return gan

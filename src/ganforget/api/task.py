@@ -90,7 +90,9 @@ def load_training_data(
 def trained_with_mirror(gan: Gan) -> bool:
     """Whether the model records that it was trained with mirrored copies, here or by the official tools."""
     training = gan.config.training
-    ours, theirs = training.get("options"), training.get("training_set_kwargs")
+    imported = training.get("imported")
+    theirs = imported.get("training_set_kwargs") if isinstance(imported, dict) else None
+    ours = training.get("options")
     mirror = isinstance(ours, dict) and ours.get("mirror")
     return bool(mirror or (isinstance(theirs, dict) and theirs.get("xflip")))
 

@@ -291,7 +291,7 @@ class SynthesisNetwork(nn.Module):
         channel_max: int = 512,
         num_fp16_res: int = 0,
         architecture: Architecture = "skip",
-        resample_filter: tuple[float, ...] = (1, 3, 3, 1),
+        resample_filter: list[float] | tuple[float, ...] = (1, 3, 3, 1),
         conv_clamp: float | None = None,
     ) -> None:
         super().__init__()
