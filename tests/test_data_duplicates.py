@@ -137,7 +137,7 @@ def test_copies_cannot_be_added_to_a_class_or_without_data(digits, tmp_path):
 def test_mnist_has_no_near_copies_of_64_images_and_planted_ones_are_found():
     splits = load_data(DataSpec("mnist", path=SHARED / "mnist"))
     images = splits.train.images[:64]
-    others = splits.holdout.images.copy()
+    others = np.asarray(splits.holdout.images).copy()
     others[5000] = images[11]
     others[6000] = recompressed(images[12], 90)
     found = find_duplicates(images, others)

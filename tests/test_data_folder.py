@@ -55,7 +55,7 @@ def write_zip(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def load(path: Path, holdout: Path | None = None):
-    return load_data(DataSpec(str(path), holdout_path=holdout))
+    return load_data(DataSpec(str(path), holdout_path=holdout, hold_out=holdout is None))
 
 
 @pytest.fixture(params=["folder", "zip"])

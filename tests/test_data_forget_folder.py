@@ -46,7 +46,7 @@ def test_images_are_found_by_content_whatever_their_names(tmp_path, channels):
 
 def test_every_copy_in_the_training_set_is_forgotten(tmp_path):
     train = dataset()
-    train.images[5] = train.images[2]
+    np.asarray(train.images)[5] = train.images[2]
     save(tmp_path / "a.png", train.images[2])
     save(tmp_path / "again.png", train.images[2])
     assert forget_folder(train, tmp_path).indices == (2, 5)

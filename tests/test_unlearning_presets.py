@@ -59,7 +59,7 @@ def test_ds_batch_is_three_blocks(mode: Mode):
     assert len(batch) == 24
     held = cascade.anchors if cascade.retain is None else cascade.retain
     for block, fixed in zip(batch.split(8), (cascade.forget, held, cascade.anchors), strict=True):
-        assert all(place(image, fixed.images) >= 0 for image in block)
+        assert all(place(image, fixed.images[:]) >= 0 for image in block)
     groups = torch.arange(24).view(4, 6).t()  # image i stands with i + 6, i + 12, i + 18
     assert all(len({int(i) // 8 for i in group}) == 3 for group in groups)
 
@@ -153,7 +153,7 @@ def test_a_sham_step_unlearns_nothing(preset: Any, mode: Mode):
         cascade.fake_label = [-2.0, 5.0][seed]
         moved = cascade.latents.ws + seed
         object.__setattr__(cascade.latents, "ws", moved)
-        object.__setattr__(cascade.latents, "finals", cascade.latents.finals - seed)
+        object.__setattr__(cascade.latents, "finals", cascade.latents.finals[:] - seed)
         state = new_cascade(cascade.original, cascade.config)
         names = {name for _ in range(3) for name in step(cascade, state)}
         assert not names & {"d_unlearning", "g_substitute", "g_forget", "d_unlearning_fake"}
@@ -193,7 +193,9 @@ def test_whom_d_sees_in_the_papers_phases(mode: Mode):
     step(cascade, state)
     assert [len(batch) for batch in seen] == [8] * 6
     held = cascade.anchors if cascade.retain is None else cascade.retain
-    known = [{place(image, fixed.images) >= 0 for image in batch} for batch in seen for fixed in (cascade.forget, held)]
+    known = [
+        {place(image, fixed.images[:]) >= 0 for image in batch} for batch in seen for fixed in (cascade.forget, held)
+    ]
     assert known[0] == {True}, "forget images come first"
     assert known[2 * 3 + 1] == {True}, "images to learn from come fourth"
     assert all(answer == {False} for number, answer in enumerate(known) if number not in (0, 7))

@@ -80,8 +80,8 @@ def with_noise(dataset: ImageDataset, keep: np.ndarray) -> ImageDataset:
 def load_only(keep: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make every later task find noise in place of all training images but ``keep``, and of the holdout set."""
 
-    def load(spec: DataSpec, *, resolution: int | None = None) -> DataSplits:
-        splits = load_data(spec, resolution=resolution)
+    def load(spec: DataSpec, **more: Any) -> DataSplits:
+        splits = load_data(spec, **more)
         nothing = np.empty(0, np.int64)
         return replace(splits, train=with_noise(splits.train, keep), holdout=with_noise(splits.holdout, nothing))
 
@@ -108,7 +108,7 @@ def test_zero_shot_sees_no_retain_and_no_holdout_image(
     blind = resolve(model, "zero-shot", kind)
     assert blind.splits is not None
     assert task.splits is not None
-    same = (blind.splits.train.images == task.splits.train.images).all(axis=(1, 2, 3))
+    same = (np.asarray(blind.splits.train.images) == np.asarray(task.splits.train.images)).all(axis=(1, 2, 3))
     assert np.flatnonzero(same).tolist() == list(task.forget.indices), "everything else is noise indeed"
     assert blind.forget.hashes == task.forget.hashes
     assert_same(unlearn(blind), real)
@@ -154,7 +154,7 @@ def test_a_class_is_forgotten_by_mapped_latents_as_well(model: Path, mode: str):
     assert latents.forbidden.tolist() == [y == 7 for y in range(10)]
     assert prepared.cascade.anchors.c is not None
     assert not prepared.cascade.anchors.c[:, 7].any(), "anchors are of the other classes"
-    assert torch.equal(prepared.substitutes, latents.finals[:6])
+    assert torch.equal(prepared.substitutes[:], latents.finals[:6])
 
 
 def test_fake_labels(model: Path):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         NumericalError,
         OutputError,
     )
+    from ganforget.interchange.hub import PretrainedGan
     from ganforget.models.gan import Gan
     from ganforget.options import UnlearnOptions
     from ganforget.report import write_report
@@ -46,6 +47,7 @@ __all__ = [
     "ModelFileError",
     "NumericalError",
     "OutputError",
+    "PretrainedGan",
     "TrainOptions",
     "UnlearnOptions",
     "UnlearningResult",
@@ -76,6 +78,7 @@ _HOMES = {
         *("DataError", "DownloadError", "ForgetSetError", "GanForgetError", "InputError", "Interrupted"),
         *("ModelFileError", "NumericalError", "OutputError"),
     ),
+    "interchange.hub": ("PretrainedGan",),
     "models.gan": ("Gan",),
     "options": ("UnlearnOptions",),
     "report": ("write_report",),

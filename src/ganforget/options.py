@@ -58,6 +58,13 @@ class UnlearnOptions:
     data_path: Path | None = None
     """Folder of the data set's files (default: the download folder)."""
 
+    holdout_path: Path | None = None
+    """Folder or ZIP of images that the model was not trained on, beside a folder or ZIP as --data (default: those that
+    the model's own record holds out; else none, and what needs them is left out)."""
+
+    mirror: bool | None = None
+    """The model was trained with mirrored copies, so that these are forgotten too (default: as the model records)."""
+
     forget_class: tuple[int, ...] = ()
     """Forget every image of this class; repeat for several classes."""
 
@@ -118,6 +125,9 @@ class UnlearnOptions:
     probe: bool = True
     """Measure how long training takes for 1,000 images, for cost_kimg."""
 
+    micro_batch: int | None = None
+    """Images at a time through a network that learns (default: as many as fit 4 GiB). The result is the same."""
+
     device: Device = "auto"
     """Where it runs; auto is CUDA where there is one."""
 
@@ -133,7 +143,7 @@ class UnlearnOptions:
             raise InputError("No --data was given; it may be left out only in zero-shot with --forget FOLDER.")
         if self.fake_label != "auto" and not _is_finite(self.fake_label):
             raise InputError(f"--fake-label is {self.fake_label!r}; expected auto or a number.")
-        check_at_least(self, 1, "max_steps", "forget_random", "invert")
+        check_at_least(self, 1, "max_steps", "forget_random", "invert", "micro_batch")
         check_at_least(self, 0, "lambda1", "lambda2", "schedule_steps")
         check_device(self.device)
 
@@ -141,7 +151,7 @@ class UnlearnOptions:
     def from_plain(cls, plain: dict[str, Any]) -> Self:
         """Return the options that a run's config.json holds."""
         values = dict(plain)
-        for name in ("data_path", "forget", "outdir"):
+        for name in ("data_path", "holdout_path", "forget", "outdir"):
             values[name] = None if plain.get(name) is None else Path(plain[name])
         values["forget_class"] = tuple(plain.get("forget_class", ()))
         try:

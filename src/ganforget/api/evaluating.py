@@ -10,7 +10,7 @@ from ganforget.api.model import load_model
 from ganforget.api.options import EvaluateOptions
 from ganforget.api.reconstruction import reconstruction_errors
 from ganforget.api.selection import choose_forget_set, choose_retain
-from ganforget.api.task import load_training_data
+from ganforget.api.task import holdout_warnings, load_training_data, trained_with_mirror
 from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet
 from ganforget.devices import choose_device
 from ganforget.errors import InputError
@@ -51,8 +51,10 @@ def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -
     progress = progress or Silent()
     progress.stage("Loading model and data")
     device = choose_device(options.device)
-    subject = _subject(options)
+    subject = _subject(options, progress)
     gan, splits, forget = subject.gan.to(device), subject.splits, subject.forget
+    for warning in holdout_warnings(splits):
+        progress.warn(warning)
     if options.reconstruct and forget is None:
         raise InputError("--reconstruct compares forgotten images with others; name a forget set as well.")
     protocol = EvaluationProtocol(options.extractor, options.extractor_weights, options.classifier, options.seed)
@@ -87,17 +89,18 @@ def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -
     }
 
 
-def _subject(options: EvaluateOptions) -> _Subject:
+def _subject(options: EvaluateOptions, progress: Progress) -> _Subject:
     gan = load_model(options.model)
     named = bool(options.forget_class) or options.forget_random is not None or options.forget is not None
     run = None if named else _unlearning_run(Path(options.model))
     if run is not None:
-        return _of_run(options, gan, Path(options.model), run)
-    splits = load_training_data(_data(options, gan), gan)
+        return _of_run(options, gan, Path(options.model), run, progress)
+    mirror = trained_with_mirror(gan) if options.mirror is None else options.mirror
+    splits = load_training_data(_data(options, gan), gan, mirror=mirror, progress=progress)
     if not named:
         companions = permutation(options.seed, "companions", len(splits.train))[: companion_count(gan.D)]
         return _Subject(gan, splits, None, np.empty(0, np.int64), companions)
-    forget = choose_forget_set(options, splits.train, data=splits.name, G=gan.G)
+    forget = choose_forget_set(options, splits.train, data=splits.name, G=gan.G, mirror=mirror)
     seen, companions = choose_retain(forget, splits, gan.D, mode="zero-shot", seed=options.seed)
     return _Subject(gan, splits, forget, seen, companions)
 
@@ -110,12 +113,14 @@ def _unlearning_run(path: Path) -> UnlearnOptions | None:
     return UnlearnOptions.from_plain(config["options"]) if config["command"] == "unlearn" else None
 
 
-def _of_run(options: EvaluateOptions, gan: Gan, path: Path, run: UnlearnOptions) -> _Subject:
+def _of_run(options: EvaluateOptions, gan: Gan, path: Path, run: UnlearnOptions, progress: Progress) -> _Subject:
     """Return the model of an unlearning run with the run's own data, forget set and retain images."""
     data = options.data or run.data
     if data is None:
         raise InputError(f"The run {path} was made without training data; name them with --data.")
-    splits = load_training_data(DataSpec(data, options.data_path or run.data_path), gan)
+    spec = DataSpec(data, options.data_path or run.data_path, holdout_path=options.holdout_path or run.holdout_path)
+    mirror = run.mirror if options.mirror is None else options.mirror
+    splits = load_training_data(spec, gan, mirror=mirror, progress=progress)
     forget = ForgetSet.load(path / "forget_set.json", splits.train)
     seen, companions = choose_retain(forget, splits, gan.D, mode=run.mode, seed=run.seed)
     return _Subject(gan, splits, forget, seen, companions)
@@ -125,4 +130,4 @@ def _data(options: EvaluateOptions, gan: Gan) -> DataSpec:
     recorded = gan.config.training.get("data", {}).get("name")
     if options.data is None and recorded not in DATA_NAMES:
         raise InputError("The model does not record where its training data are; name them with --data.")
-    return DataSpec(options.data or recorded, options.data_path)
+    return DataSpec(options.data or recorded, options.data_path, holdout_path=options.holdout_path)

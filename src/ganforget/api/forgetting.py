@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganforget.api.model import load_model
 from ganforget.api.options import ForgetSetOptions
 from ganforget.api.selection import choose_forget_set, find_copies
+from ganforget.api.task import load_training_data
 from ganforget.data import DataSpec, ForgetSet, load_data
 from ganforget.files import make_folder
 
@@ -25,7 +27,8 @@ def make_forget_set(options: ForgetSetOptions, out: Path | None = None) -> Chose
 
     Raises DataError and ForgetSetError for data and a selection that do not go together, before anything is written.
     """
-    splits = load_data(DataSpec(options.data, options.data_path, options.data_subset, options.data_subset_seed))
+    spec = DataSpec(options.data, options.data_path, options.data_subset, options.data_subset_seed)
+    splits = load_data(spec) if options.model is None else load_training_data(spec, load_model(options.model))
     forget = choose_forget_set(options, splits.train, data=splits.name)
     forget, duplicates, warnings = find_copies(forget, splits, include=options.forget_duplicates)
     if out is not None:

@@ -14,6 +14,7 @@ from ganforget.errors import InputError
 from ganforget.evaluation.samples import quantise
 from ganforget.files import make_folder, write_image_grid
 from ganforget.models.gan import Gan
+from ganforget.models.memory import inference_batch
 from ganforget.progress import Progress, Silent
 from ganforget.randomness import sample_latents, stream
 
@@ -81,8 +82,9 @@ def _images(gan: Gan, seeds: list[int], label: int | None, options: GenerateOpti
     """Return uint8 images [n, C, H, W]."""
     G, device = gan.G, next(gan.G.parameters()).device
     parts = []
-    for start in range(0, len(seeds), _BATCH):
-        part = seeds[start : start + _BATCH]
+    batch = inference_batch(G, _BATCH)
+    for start in range(0, len(seeds), batch):
+        part = seeds[start : start + batch]
         z = torch.cat([sample_latents(seed, "generate", [0], G.z_dim) for seed in part]).to(device)
         c = None if label is None else one_hot([label] * len(part), G.c_dim).to(device)
         ws = G.mapping(z, c, truncation_psi=options.truncation)

@@ -12,12 +12,14 @@ from ganforget.api.reconstruction import reconstruction_errors
 from ganforget.api.task import UnlearningTask
 from ganforget.data import one_hot
 from ganforget.evaluation.evaluate import evaluate
-from ganforget.evaluation.measures import substitution
+from ganforget.evaluation.measures import substitution_of
 from ganforget.evaluation.reference import Reference, measure_reference
 from ganforget.evaluation.samples import quantise
 from ganforget.evaluation.stop_rule import AUC_DESTINATION, RECALL_DESTINATION, SUBSTITUTION_DESTINATION
 from ganforget.files import make_folder, write_image_grid
 from ganforget.models.gan import Gan
+from ganforget.models.memory import synthesise
+from ganforget.models.pictures import mean_square
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.progress import Progress
 from ganforget.randomness import sample_latents
@@ -113,10 +115,9 @@ def _measure(
 ) -> tuple[Measures, dict[str, list[float]]]:
     """Return the measures of one GAN; without data only what forget images and samples can tell."""
     cascade = prepared.cascade
-    with torch.no_grad():
-        ws = cascade.latents.ws[: cascade.latents.inverted]
-        now, then = (G.synthesis(ws, noise_mode="const") for G in (gan.G, task.original.G))
-    measures: Measures = {"substitution": substitution(now, then, prepared.substitutes)}
+    ws = cascade.latents.ws[: cascade.latents.inverted]
+    now, then = (mean_square(G, ws, prepared.substitutes) for G in (gan.G, task.original.G))
+    measures: Measures = {"substitution": substitution_of(now, then)}
     if reference is None:
         companions = Companions(cascade.anchors.images[: companion_count(gan.D)])
         found = scores(gan.D, cascade.forget.images, cascade.forget.c, companions)
@@ -190,9 +191,9 @@ def _pictures(
     ws = cascade.latents.ws[:count]
     tensors = {
         "forgotten": cascade.forget.images[torch.from_numpy(prepared.inverted[:count])],
-        "inversion": original.G.synthesis(ws, noise_mode="const"),
+        "inversion": synthesise(original.G, ws),
         "substitute": prepared.substitutes[:count],
-        "now": unlearned.G.synthesis(ws, noise_mode="const"),
+        "now": synthesise(unlearned.G, ws),
     }
     columns = dict.fromkeys(tensors, count)
     rows = original.G.c_dim or 6
@@ -200,7 +201,7 @@ def _pictures(
     labels = np.repeat(np.arange(rows), _SHOWN_SAMPLES)
     c = one_hot(labels, rows).to(ws.device) if original.G.c_dim else None
     for name, gan in (("samples_before", original), ("samples_after", unlearned)):
-        tensors[name] = gan.G(z, c, noise_mode="const")
+        tensors[name] = synthesise(gan.G, gan.G.mapping(z, c))
         columns[name] = _SHOWN_SAMPLES
     strips = {name: quantise(images.cpu()).numpy() for name, images in tensors.items()}
     facts = {"tile": original.G.img_resolution, "count": count}

@@ -27,6 +27,13 @@ class EvaluateOptions:
     data_path: Path | None = None
     """Folder of the data set's files (default: the download folder)."""
 
+    holdout_path: Path | None = None
+    """Folder or ZIP of images that the model was not trained on, beside a folder or ZIP as --data (default: those that
+    the model's own record holds out; else none, and what needs them is left out)."""
+
+    mirror: bool | None = None
+    """The model was trained with mirrored copies of the data (default: as the model or the run records)."""
+
     forget_class: tuple[int, ...] = ()
     """Measure as to every image of this class; repeat for several classes."""
 
@@ -72,6 +79,10 @@ class ForgetSetOptions:
 
     data_path: Path | None = None
     """Folder of the data set's files (default: the download folder)."""
+
+    model: str | None = None
+    """The model that was trained on them, where it was trained without a part of a folder or ZIP (default: every image
+    of a folder or ZIP is a training image)."""
 
     data_subset: int | None = None
     """The model was trained on this many images only, the first of one seeded permutation."""

@@ -1,6 +1,6 @@
 """From a checked task to a cascade that can run: inversion, substitutes, anchors, fake label, stop rule."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from ganforget.interruption import StopRequest
 from ganforget.inversion.cache import inversion_key, read_inversion, write_inversion
 from ganforget.inversion.invert import Inversion, InversionConfig, invert
 from ganforget.models.latents import LatentStatistics, latent_statistics
+from ganforget.models.pictures import Pictures, first_pictures, load_pictures, mean_square
 from ganforget.models.scoring import companion_count
 from ganforget.progress import Progress
 from ganforget.randomness import permutation
@@ -42,7 +43,7 @@ class Prepared:
     inversion: Inversion
     inverted: np.ndarray
     """Which of the forget images were inverted."""
-    substitutes: Tensor
+    substitutes: Pictures
     """Final substitutes of the inverted images, [n, C, H, W]."""
     original_scores: Tensor
     fake_label_rule: str
@@ -63,7 +64,9 @@ def invert_forget_images(
     G = task.original.G
     labels = images.labels[chosen] if G.c_dim and images.labels is not None else None
     config = InversionConfig(latent=options.latent, seed=options.seed)
-    pixels = images.tensor(chosen)
+    if options.micro_batch is not None:
+        config = replace(config, batch_size=min(config.batch_size, options.micro_batch))
+    pixels = load_pictures(images.subset(chosen), "cpu")
     folder, key = cache_folder("inversions"), ""
     if options.cache:
         key = inversion_key(G, pixels, labels, config)
@@ -91,7 +94,8 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     progress.stage("Preparing the cascade")
     work = inversion.work
     images, labels = task.forget_images, task.forget_images.labels if original.G.c_dim else None
-    forget = fix_images(original.D, images.tensor().to(device), _to(images.one_hot(), device, original.D.c_dim), work)
+    c = _to(images.one_hot(), device, original.D.c_dim)
+    forget = fix_images(original.D, load_pictures(images, device), c, work)
     others = np.array([y for y in range(original.G.c_dim) if y not in task.forget.classes])
     pool = anchor_pool(original, others, config.pool, seed=options.seed, work=work)
     latents = forget_latents(
@@ -122,10 +126,9 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         _perceptual(task, device),
         work=work,
     )
-    substitutes = latents.finals[: latents.inverted]
+    substitutes = first_pictures(latents.finals, latents.inverted)
     work.g_forward += len(substitutes)
-    with torch.no_grad():
-        distance = float((original.G.synthesis(inversion.ws, noise_mode="const") - substitutes).square().mean())
+    distance = mean_square(original.G, inversion.ws, substitutes)
     checks = (watch, GeneratorCheck(substitutes, distance))
     destination = None
     if task.forget.task == "class":
@@ -171,7 +174,7 @@ def _class_rule(
     """Return the stop rule of a class, its words, and the destination of fd_u."""
     classifier = None if task.splits is None else find_classifier(task.splits)
     extractor = load_extractor("auto", classifier=classifier, device=device)
-    pixels, labels = torch.from_numpy(task.forget_images.images), task.forget_images.labels
+    pixels, labels = task.forget_images.images, task.forget_images.labels
     assert labels is not None
     check = class_stop_check(extractor, pixels, labels, seed=task.options.seed, classifier=classifier, device=device)
     destination = recorded_destination(extractor, task.forget.classes)

@@ -1,5 +1,7 @@
 """Choosing the forget set from options, the copies of its images elsewhere, and the retain images that go with it."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ganforget.data import (
@@ -12,6 +14,7 @@ from ganforget.data import (
     forget_from,
     forget_random,
     include_duplicates,
+    with_mirror_images,
 )
 from ganforget.errors import InputError
 from ganforget.models.scoring import companion_count
@@ -19,20 +22,41 @@ from ganforget.models.stylegan2 import Discriminator, Generator
 from ganforget.options import ForgetSelection, Mode
 from ganforget.randomness import permutation
 
-__all__ = ["choose_forget_set", "choose_retain", "find_copies"]
+__all__ = ["NO_CLASSES", "choose_forget_set", "choose_retain", "find_copies"]
+
+NO_CLASSES = "This model has no labels, so it cannot forget a class; forget images instead."
 
 
 def choose_forget_set(
-    selection: ForgetSelection, train: ImageDataset | None, *, data: str, G: Generator | None = None
+    selection: ForgetSelection,
+    train: ImageDataset | None,
+    *,
+    data: str,
+    G: Generator | None = None,
+    mirror: bool = False,
 ) -> ForgetSet:
     """Return the forget set that ``selection`` names; ``train`` is None for images of unverified membership.
 
-    ``G`` is the model that they must fit; ForgetSetError and InputError say what does not.
+    ``G`` is the model that they must fit; ForgetSetError and InputError say what does not. With ``mirror``, ``train``
+    is doubled by its mirror images, and so is the forget set; a count or an index is one of the images themselves.
     """
+    if not mirror:
+        return _choose(selection, train, data=data, G=G)
+    plain = None if train is None else train.subset(np.arange(len(train) // 2))
+    if selection.forget is not None and selection.forget.suffix == ".json" and _is_mirrored(selection.forget):
+        return _choose(selection, train, data=data, G=G)
+    return with_mirror_images(_choose(selection, plain, data=data, G=G), train)
+
+
+def _is_mirrored(path: Path) -> bool:
+    return path.exists() and bool(ForgetSet.read(path).selection.get("mirrored"))
+
+
+def _choose(selection: ForgetSelection, train: ImageDataset | None, *, data: str, G: Generator | None) -> ForgetSet:
     if selection.forget_class:
         assert train is not None
         if G is not None and G.c_dim == 0:
-            raise InputError("This model has no labels, so it cannot forget a class; forget images instead.")
+            raise InputError(NO_CLASSES)
         return forget_classes(train, selection.forget_class, data=data)
     if selection.forget_random is not None:
         assert train is not None

@@ -15,6 +15,7 @@ from ganforget.evaluation.reference import Reference, find_classifier, measure_r
 from ganforget.evaluation.samples import quantise
 from ganforget.files import append_json_line, make_folder, write_image_grid
 from ganforget.models.gan import Gan, GanConfig, save_gan
+from ganforget.models.memory import synthesise
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.randomness import permutation, sample_latents
 from ganforget.training.config import TrainingConfig
@@ -105,7 +106,7 @@ def write_samples(gan: Gan, path: Path, device: torch.device) -> None:
     z = sample_latents(0, "pictures", range(rows * _COLUMNS), gan.G.z_dim).to(device)
     labels = np.repeat(np.arange(rows), _COLUMNS)
     c = one_hot(labels, gan.G.c_dim).to(device) if gan.G.c_dim else None
-    images = gan.G(z, c, noise_mode="const")
+    images = synthesise(gan.G, gan.G.mapping(z, c))
     write_image_grid(path, quantise(images).numpy(), _COLUMNS)
 
 

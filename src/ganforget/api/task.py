@@ -6,16 +6,25 @@ from pathlib import Path
 import numpy as np
 
 from ganforget.api.model import load_model
-from ganforget.api.selection import choose_forget_set, choose_retain, find_copies
-from ganforget.data import DataSpec, DataSplits, ForgetSet, ImageDataset, load_data
+from ganforget.api.selection import NO_CLASSES, choose_forget_set, choose_retain, find_copies
+from ganforget.data import (
+    DATA_NAMES,
+    DataSpec,
+    DataSplits,
+    ForgetSet,
+    ImageDataset,
+    load_data,
+    mirrored_dataset,
+)
 from ganforget.errors import DataError, ForgetSetError, InputError
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.reference import find_classifier
 from ganforget.models.gan import Gan
 from ganforget.options import SubstituteName, UnlearnOptions
+from ganforget.progress import Progress
 from ganforget.unlearning.presets import cascade_config
 
-__all__ = ["UnlearningTask", "load_training_data", "resolve_task"]
+__all__ = ["UnlearningTask", "holdout_warnings", "load_training_data", "resolve_task", "trained_with_mirror"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +54,21 @@ class UnlearningTask:
         return f"unlearn-{data}-{what}-{o.mode}-{self.substitute}{preset}"
 
 
-def load_training_data(spec: DataSpec, gan: Gan) -> DataSplits:
-    """Load the data of ``spec`` as ``gan`` was trained on them; DataError where they do not fit the networks."""
+def load_training_data(
+    spec: DataSpec, gan: Gan, *, mirror: bool | None = None, progress: Progress | None = None
+) -> DataSplits:
+    """Load the data of ``spec`` as ``gan`` was trained on them; DataError where they do not fit the networks.
+
+    Of a folder or ZIP every image is a training image, unless the model records that a part was held out. ``mirror``:
+    the training images are doubled by their mirror images (None: as the model records).
+    """
     record = gan.config.training.get("data", {})
+    if "source" in record and record.get("split_seed") is not None and spec.name not in DATA_NAMES:
+        spec = replace(spec, hold_out=True)
     if spec.subset is None and record.get("subset") and record.get("name") in (spec.name, Path(spec.name).stem):
         spec = replace(spec, subset=record["subset"], subset_seed=record.get("subset_seed", 0))
-    splits = load_data(spec, resolution=gan.G.img_resolution)
+    on_step = None if progress is None else progress.step
+    splits = load_data(spec, resolution=gan.G.img_resolution, on_step=on_step)
     train = splits.train
     if train.channels != gan.G.img_channels:
         raise DataError(
@@ -62,21 +80,47 @@ def load_training_data(spec: DataSpec, gan: Gan) -> DataSplits:
         raise DataError(
             f"The data {spec.name} have {have}, but the model has {gan.G.c_dim}; name the data that it was trained on."
         )
-    return splits
+    if mirror is None:
+        mirror = trained_with_mirror(gan)
+    if not mirror:
+        return splits
+    return replace(splits, train=mirrored_dataset(train), record=splits.record | {"mirror": True})
 
 
-def resolve_task(options: UnlearnOptions) -> UnlearningTask:
+def trained_with_mirror(gan: Gan) -> bool:
+    """Whether the model records that it was trained with mirrored copies, here or by the official tools."""
+    training = gan.config.training
+    imported = training.get("imported")
+    theirs = imported.get("training_set_kwargs") if isinstance(imported, dict) else None
+    ours = training.get("options")
+    mirror = isinstance(ours, dict) and ours.get("mirror")
+    return bool(mirror or (isinstance(theirs, dict) and theirs.get("xflip")))
+
+
+def holdout_warnings(splits: DataSplits) -> list[str]:
+    """Say what is left out where there are no holdout images."""
+    if len(splits.holdout):
+        return []
+    return [
+        f"Every image of {splits.name} counts as a training image, so there are no holdout images: auc_ut, auc_lt, "
+        "rec_t and acc_real are left out. Name images that the model was not trained on with --holdout-path."
+    ]
+
+
+def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> UnlearningTask:
     """Check ``options`` against model and data and return the task; every InputError comes from here."""
     original = load_model(options.model)
     splits = None
+    mirror = trained_with_mirror(original) if options.mirror is None else options.mirror
     if options.data is not None:
-        splits = load_training_data(DataSpec(options.data, options.data_path), original)
+        spec = DataSpec(options.data, options.data_path, holdout_path=options.holdout_path)
+        splits = load_training_data(spec, original, mirror=mirror, progress=progress)
     warnings = _provenance(original, splits)
     train, name = (None, "folder") if splits is None else (splits.train, splits.name)
-    forget = choose_forget_set(options, train, data=name, G=original.G)
+    forget = choose_forget_set(options, train, data=name, G=original.G, mirror=mirror)
     if forget.task == "class":
         if original.G.c_dim == 0:
-            raise InputError("This model has no labels, so it cannot forget a class; forget images instead.")
+            raise InputError(NO_CLASSES)
         if splits is not None:
             load_extractor("auto", classifier=find_classifier(splits))  # a class's destination needs one
     if options.lambda2 and (splits is None or find_classifier(splits) is None):
@@ -84,7 +128,7 @@ def resolve_task(options: UnlearnOptions) -> UnlearningTask:
     duplicates = {"retain_exact": 0, "retain_near": 0, "holdout_exact": 0, "holdout_near": 0}
     if splits is not None:
         forget, duplicates, found = find_copies(forget, splits, include=options.forget_duplicates)
-        warnings += found
+        warnings += found + holdout_warnings(splits)
     images = forget.dataset(train)
     if original.G.c_dim and images.labels is None:
         raise ForgetSetError("The model is conditional, so every image to forget needs a label; add dataset.json.")

@@ -103,7 +103,7 @@ def resume_training(run: Path, progress: Progress | None = None, *, changes: Map
 def _task(options: TrainOptions, exclude: Path | None) -> TrainingTask:
     """Check ``options`` against the data and build the networks; writes nothing."""
     device = choose_device(options.device)
-    splits = load_data(DataSpec(options.data, options.data_path, options.data_subset, options.data_subset_seed))
+    splits = load_data(_data(options))
     train, excluded = splits.train, None
     if exclude is not None:
         excluded = ForgetSet.load(exclude, train)
@@ -113,6 +113,19 @@ def _task(options: TrainOptions, exclude: Path | None) -> TrainingTask:
     networks = network_config(options.config, train)
     state = new_state(options.config, networks, device)
     return TrainingTask(options, splits, train, excluded, networks, state, device)
+
+
+def _data(options: TrainOptions) -> DataSpec:
+    """Return which images to train on; of a folder or ZIP without holdout images a part is held out."""
+    named = options.data in DATA_NAMES
+    return DataSpec(
+        options.data,
+        options.data_path,
+        options.data_subset,
+        options.data_subset_seed,
+        options.holdout_path,
+        hold_out=not named and options.holdout_path is None,
+    )
 
 
 def _describe(task: TrainingTask) -> str:
@@ -128,7 +141,7 @@ def _describe(task: TrainingTask) -> str:
 def _plain(options: TrainOptions) -> dict[str, Any]:
     """Return the options as JSON values, with paths that hold wherever the command is called."""
     plain = asdict(options)
-    for name in ("data_path", "exclude", "outdir"):
+    for name in ("data_path", "holdout_path", "exclude", "outdir"):
         plain[name] = None if plain[name] is None else str(plain[name].absolute())
     if Path(options.data).exists() and options.data not in DATA_NAMES:
         plain["data"] = str(Path(options.data).absolute())
@@ -137,7 +150,7 @@ def _plain(options: TrainOptions) -> dict[str, Any]:
 
 def _read_options(raw: dict[str, Any], run: Path) -> TrainOptions:
     values: dict[str, Any] = raw | {"outdir": run.parent}
-    for name in ("data_path", "exclude"):
+    for name in ("data_path", "holdout_path", "exclude"):
         values[name] = None if raw.get(name) is None else Path(raw[name])
     try:
         return TrainOptions(**values)

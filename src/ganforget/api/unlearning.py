@@ -52,7 +52,7 @@ def run_unlearning(options: UnlearnOptions, progress: Progress | None = None) ->
     """
     progress = progress or Silent()
     progress.stage("Checking model, data and forget set")
-    task = resolve_task(options)
+    task = resolve_task(options, progress)
     device = choose_device(options.device)
     for warning in task.warnings:
         progress.warn(warning)
@@ -74,7 +74,7 @@ def resume_unlearning(run: Path, progress: Progress | None = None) -> Unlearning
     options = UnlearnOptions.from_plain(config["options"])
     progress = progress or Silent()
     progress.stage("Checking model, data and forget set")
-    task = resolve_task(options)
+    task = resolve_task(options, progress)
     if model_hash(task.original) != config["model_hash"]:
         raise InputError(f"The model {options.model} has changed since the run {run} began; start a new run.")
     with stop_on_signal() as stop:
@@ -98,7 +98,7 @@ def _plan(task: UnlearningTask) -> dict[str, Any]:
 
 def _config(task: UnlearningTask, device: torch.device) -> dict[str, Any]:
     options = asdict(task.options)
-    for name in ("data_path", "forget", "outdir"):
+    for name in ("data_path", "holdout_path", "forget", "outdir"):
         options[name] = None if options[name] is None else str(Path(options[name]).absolute())
     model = Path(task.options.model)
     if model.exists():

@@ -1,10 +1,12 @@
 """How D is watched while it forgets: companions, probes, and which few retain images it may train on."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ganforget.api.task import UnlearningTask
 from ganforget.evaluation.stop_rule import DiscriminatorCheck
+from ganforget.models.pictures import Pictures, load_pictures
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.randomness import permutation
 from ganforget.unlearning.material import Fixed, fix_images
@@ -37,14 +39,15 @@ def watch_discriminator(
         work.d_forward += len(forget) + len(probes) + 2 * group
         watched = _watched(task, forget, forget_scores)
         return None, DiscriminatorCheck(companions, *watched, forget_scores, probes, probe_c, before), forget_scores
-    images, c = _seen(task, forget.images.device)
-    aside = min(len(images) // 2, _WATCHED) if task.options.preset == "default" else 0
-    retain = fix_images(D_0, images[aside:], None if c is None else c[aside:], work)
+    device = samples.images.device
+    seen = permutation(task.options.seed, "probes", len(task.seen))
+    aside = min(len(seen) // 2, _WATCHED) if task.options.preset == "default" else 0
+    retain = fix_images(D_0, *_seen(task, seen[aside:], device), work)
     beside = group if aside > group else 0  # companions are not scored
     if beside:
-        companions = Companions(images[:beside])
-        probes, probe_c = images[beside:aside], None if c is None else c[beside:aside]
-    images, c = images[beside:], None if c is None else c[beside:]
+        companions = Companions(_seen(task, seen[:beside], device)[0][:])
+        probes, probe_c = _seen(task, seen[beside:aside], device)
+    images, c = _seen(task, seen[beside:], device)
     forget_scores, seen_scores = (scores(D_0, x, y, companions) for x, y in ((forget.images, forget.c), (images, c)))
     work.d_forward += len(forget) + len(images) + len(probes) + 3 * group
     reference = seen_scores if task.forget.task == "class" else torch.cat([seen_scores, forget_scores])
@@ -59,10 +62,9 @@ def _watched(task: UnlearningTask, forget: Fixed, forget_scores: Tensor) -> tupl
     return forget.rows(rows.to(forget.images.device)), forget_scores[rows]
 
 
-def _seen(task: UnlearningTask, device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """Return the retain images that few-shot may see, and their labels, in a seeded order."""
+def _seen(task: UnlearningTask, which: np.ndarray, device: torch.device) -> tuple[Pictures, Tensor | None]:
+    """Return some of the retain images that few-shot may see, and their labels."""
     assert task.splits is not None
-    train = task.splits.train
-    seen = task.seen[permutation(task.options.seed, "probes", len(task.seen))]
-    c = train.one_hot(seen) if task.original.D.c_dim else None
-    return train.tensor(seen).to(device), None if c is None else c.to(device)
+    train, rows = task.splits.train, task.seen[which]
+    c = train.one_hot(rows) if task.original.D.c_dim else None
+    return load_pictures(train.subset(rows), device), None if c is None else c.to(device)

@@ -1,9 +1,10 @@
 """Data sets, forget sets, and copies of forget images elsewhere in the data."""
 
 from ganforget.data.cache import cache_folder
-from ganforget.data.dataset import DataSplits, ImageDataset, image_hash, one_hot, to_tensor
+from ganforget.data.dataset import DataSplits, ImageDataset, one_hot, to_tensor
 from ganforget.data.download import DOWNLOADS, download
 from ganforget.data.duplicates import Duplicates, find_duplicates, image_distance, include_duplicates
+from ganforget.data.fingerprint import image_hash
 from ganforget.data.forget_folder import forget_folder
 from ganforget.data.forget_selection import (
     forget_classes,
@@ -13,6 +14,7 @@ from ganforget.data.forget_selection import (
     forget_random,
 )
 from ganforget.data.forget_set import ForgetSet
+from ganforget.data.mirror import mirrored_dataset, with_mirror_images
 from ganforget.data.source import DATA_NAMES, DataSpec, class_counts, load_data, take_subset
 from ganforget.data.suggestion import did_you_mean
 
@@ -39,7 +41,9 @@ __all__ = [
     "image_hash",
     "include_duplicates",
     "load_data",
+    "mirrored_dataset",
     "one_hot",
     "take_subset",
     "to_tensor",
+    "with_mirror_images",
 ]

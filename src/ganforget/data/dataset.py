@@ -8,16 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganforget.data.stored_images import ImageArray, StoredImages, image_hashes
 from ganforget.errors import DataError
 
-__all__ = ["DataSplits", "ImageDataset", "image_hash", "one_hot", "to_tensor"]
+__all__ = ["DataSplits", "ImageDataset", "one_hot", "to_tensor"]
 
 
 @dataclass(frozen=True)
 class ImageDataset:
     """Images of one split, uint8 [N, C, H, W], with int64 labels [N] or None, and a name for each image."""
 
-    images: np.ndarray
+    images: ImageArray
+    """In memory, or decoded when they are indexed (`StoredImages`)."""
     labels: np.ndarray | None
     num_classes: int
     names: tuple[str, ...]
@@ -49,11 +51,12 @@ class ImageDataset:
         """Return the images at ``indices``, in that order."""
         indices = np.asarray(indices, dtype=np.int64)
         labels = None if self.labels is None else self.labels[indices]
-        return replace(self, images=self.images[indices], labels=labels, names=tuple(self.names[i] for i in indices))
+        images = self.images.take(indices) if isinstance(self.images, StoredImages) else self.images[indices]
+        return replace(self, images=images, labels=labels, names=tuple(self.names[i] for i in indices))
 
     def tensor(self, indices: np.ndarray | Sequence[int] | None = None) -> Tensor:
         """Return images as float32 [n, C, H, W] in [−1, 1]."""
-        return to_tensor(self.images if indices is None else self.images[np.asarray(indices, dtype=np.int64)])
+        return to_tensor(self.images[:] if indices is None else self.images[np.asarray(indices, dtype=np.int64)])
 
     def one_hot(self, indices: np.ndarray | Sequence[int] | None = None) -> Tensor | None:
         """Return labels as float32 [n, num_classes], or None where there are none."""
@@ -63,9 +66,15 @@ class ImageDataset:
         return one_hot(labels, self.num_classes)
 
     def content_hash(self) -> str:
-        """Return a sha256 over shape, pixels and labels: what "the same data set" means."""
+        """Return a sha256 over shape, pixels and labels: what "the same data set" means.
+
+        Of stored images it is over their hashes, which are known without decoding them.
+        """
         digest = hashlib.sha256(repr((self.images.shape, self.num_classes)).encode())
-        digest.update(np.ascontiguousarray(self.images).tobytes())
+        if isinstance(self.images, StoredImages):
+            digest.update("".join(image_hashes(self.images)).encode())
+        else:
+            digest.update(np.ascontiguousarray(self.images).tobytes())
         if self.labels is not None:
             digest.update(self.labels.astype("<i8").tobytes())
         return digest.hexdigest()
@@ -89,8 +98,3 @@ def to_tensor(images: np.ndarray) -> Tensor:
 def one_hot(labels: np.ndarray | Sequence[int], num_classes: int) -> Tensor:
     """Map int labels [n] to float32 one-hot rows [n, num_classes]."""
     return torch.nn.functional.one_hot(torch.as_tensor(np.asarray(labels), dtype=torch.int64), num_classes).float()
-
-
-def image_hash(image: np.ndarray) -> str:
-    """Return the sha256 of one uint8 image [C, H, W]: of its shape and its pixels."""
-    return hashlib.sha256(repr(tuple(image.shape)).encode() + np.ascontiguousarray(image).tobytes()).hexdigest()

@@ -24,8 +24,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ganforget.data.dataset import ImageDataset, image_hash
+from ganforget.data.dataset import ImageDataset
 from ganforget.data.forget_set import ForgetSet, forget_at
+from ganforget.data.stored_images import ImageArray, image_hashes
 from ganforget.errors import DataError, ForgetSetError
 
 __all__ = [
@@ -74,13 +75,13 @@ def image_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def find_duplicates(
-    forget_images: np.ndarray,
-    others: np.ndarray,
+    forget_images: ImageArray,
+    others: ImageArray,
     *,
     skip: Sequence[int] | np.ndarray = (),
     threshold: float | None = None,
 ) -> Duplicates:
-    """Find copies of ``forget_images`` among ``others``, both uint8 [N, C, H, W].
+    """Find copies of ``forget_images`` among ``others``, both uint8 [N, C, H, W]; stored ones pass by in blocks.
 
     ``skip`` are positions in ``others`` to leave out: with the whole training set as ``others``, the forget
     set's own. ``threshold`` is the largest distance of a near pair (default: ``NEAR_GREY`` or
@@ -124,16 +125,16 @@ def include_duplicates(forget_set: ForgetSet, train: ImageDataset, found: Duplic
     return replace(larger, task=forget_set.task)
 
 
-def _equal_pairs(forget_images: np.ndarray, others: np.ndarray) -> list[tuple[int, int]]:
+def _equal_pairs(forget_images: ImageArray, others: ImageArray) -> list[tuple[int, int]]:
     positions: dict[str, list[int]] = {}
-    for index, image in enumerate(forget_images):
-        positions.setdefault(image_hash(image), []).append(index)
+    for index, digest in enumerate(image_hashes(forget_images)):
+        positions.setdefault(digest, []).append(index)
     return sorted(
-        (index, other) for other, image in enumerate(others) for index in positions.get(image_hash(image), ())
+        (index, other) for other, digest in enumerate(image_hashes(others)) for index in positions.get(digest, ())
     )
 
 
-def _candidate_pairs(forget_images: np.ndarray, others: np.ndarray, threshold: float) -> Iterator[np.ndarray]:
+def _candidate_pairs(forget_images: ImageArray, others: ImageArray, threshold: float) -> Iterator[np.ndarray]:
     """Yield int [k, 2] pairs, blockwise; no pair under the threshold is left out.
 
     Averaging a difference over blocks of pixels cannot make it larger (Jensen), so a pair that is far apart

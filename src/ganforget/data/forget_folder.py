@@ -5,12 +5,15 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ganforget.data.dataset import ImageDataset, image_hash
+from ganforget.data.dataset import ImageDataset
 from ganforget.data.digits import prepare_digits
+from ganforget.data.fingerprint import image_hash
 from ganforget.data.folder import parse_labels
 from ganforget.data.forget_set import ForgetSet, forget_at
 from ganforget.data.image_files import LABEL_FILE, read_images
+from ganforget.data.mirror import with_mirror_images
 from ganforget.data.mnist import prepare_mnist
+from ganforget.data.stored_images import image_hashes
 from ganforget.data.suggestion import shortened
 from ganforget.errors import ForgetSetError
 
@@ -66,6 +69,8 @@ def reread_folder(saved: ForgetSet, path: Path) -> ForgetSet:
     except (KeyError, TypeError, ValueError) as error:
         raise ForgetSetError(f"{path} is not a whole forget set: {error} is missing from how it was chosen.") from error
     found = forget_folder(None, folder, **expected, data=saved.data)
+    if saved.selection.get("mirrored"):
+        found = with_mirror_images(found, None)
     if found.hashes != saved.hashes or found.labels != saved.labels:
         raise ForgetSetError(f"The images in {folder} are no longer those of the forget set {path}; make it again.")
     return replace(saved, images=found.images)
@@ -73,8 +78,8 @@ def reread_folder(saved: ForgetSet, path: Path) -> ForgetSet:
 
 def _match(train: ImageDataset, images: np.ndarray, names: tuple[str, ...], folder: Path, data: str) -> ForgetSet:
     positions: dict[str, list[int]] = {}
-    for index, image in enumerate(train.images):
-        positions.setdefault(image_hash(image), []).append(index)
+    for index, digest in enumerate(image_hashes(train.images)):
+        positions.setdefault(digest, []).append(index)
     found = [positions.get(image_hash(image), []) for image in images]
     unknown = [name for name, indices in zip(names, found, strict=True) if not indices]
     if unknown:

@@ -1,13 +1,15 @@
 """The forget set: which training images a GAN has to forget, as positions and hashes, never as pixels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from ganforget.data.dataset import ImageDataset, image_hash
+from ganforget.data.dataset import ImageDataset
+from ganforget.data.fingerprint import image_hash
+from ganforget.data.stored_images import StoredImages, image_hashes
 from ganforget.data.suggestion import shortened
 from ganforget.errors import ForgetSetError
 from ganforget.files import read_json, write_json
@@ -81,14 +83,14 @@ class ForgetSet:
     def load(path: Path, train: ImageDataset | None) -> "ForgetSet":
         """Read a forget set and check its hashes and labels against ``train``.
 
-        One of unverified membership reads its images again from the folder that it was made from. Raises
-        ForgetSetError where the file is no forget set, or is one of other data; InputError where it is
+        Images that lie at other positions there, as in a training split of the data that it was made from, are found
+        by their hashes. One of unverified membership reads its images again from the folder that it was made from.
+        Raises ForgetSetError where the file is no forget set, or is one of other data; InputError where it is
         unreadable.
         """
         saved = ForgetSet.read(path)
         if saved.indices is not None:
-            _verify(saved, _required(train), path)
-            return saved
+            return _verified(saved, _required(train), path)
         from ganforget.data.forget_folder import reread_folder  # that module makes forget sets
 
         return reread_folder(saved, path)
@@ -115,7 +117,7 @@ def forget_at(
             f"The forget set is the whole training set ({len(train)} images); there would be nothing left to "
             "learn from."
         )
-    hashes = tuple(image_hash(train.images[index]) for index in ascending)
+    hashes = tuple(_hash_at(train, index) for index in ascending)
     labels = None if train.labels is None else tuple(int(train.labels[index]) for index in ascending)
     return ForgetSet(task, data, ascending, hashes, labels, tuple(sorted(classes)), selection)
 
@@ -172,16 +174,20 @@ _FIELDS = {
 }
 
 
-def _verify(saved: ForgetSet, train: ImageDataset, path: Path) -> None:
+def _verified(saved: ForgetSet, train: ImageDataset, path: Path) -> ForgetSet:
+    """Return ``saved`` with its positions in ``train``."""
     assert saved.indices is not None
-    pairs = zip(saved.indices, saved.hashes, strict=True)
-    other = [index for index, digest in pairs if not _is_at(train, index, digest)]
-    if other:
-        raise ForgetSetError(
-            f"The forget set {path} was made from other data ({saved.data!r}): {len(other)} of its "
-            f"{len(saved)} images are not at their positions here ({shortened(other)}); "
-            "use the same data set and subset."
-        )
+    pairs = list(zip(saved.indices, saved.hashes, strict=True))
+    moved = [(index, digest) for index, digest in pairs if not _is_at(train, index, digest)]
+    if moved:
+        found = _moved(saved, train)
+        if found is None:
+            raise ForgetSetError(
+                f"The forget set {path} was made from other data ({saved.data!r}): {len(moved)} of its "
+                f"{len(saved)} images are not at their positions here ({shortened([index for index, _ in moved])}), "
+                "nor all of them elsewhere; use the same data set and subset."
+            )
+        saved = found
     if len(saved) >= len(train):
         raise ForgetSetError(f"The forget set {path} is the whole training set ({len(train)} images).")
     at = np.array(saved.indices)
@@ -193,7 +199,30 @@ def _verify(saved: ForgetSet, train: ImageDataset, path: Path) -> None:
             f"The forget set {path} is not the whole of class {shortened(saved.classes)} in these data; "
             "use the same data set and subset, or make it again."
         )
+    return saved
+
+
+def _moved(saved: ForgetSet, train: ImageDataset) -> ForgetSet | None:
+    """Return ``saved`` with the positions of its images in ``train``, in ascending order, or None where one is not."""
+    wanted, places = set(saved.hashes), {}
+    for index, digest in enumerate(image_hashes(train.images)):
+        if digest in wanted:
+            places.setdefault(digest, []).append(index)
+    labels = saved.labels or [None] * len(saved)
+    rows = []
+    for digest, label in zip(saved.hashes, labels, strict=True):
+        if not places.get(digest):
+            return None
+        rows.append((places[digest].pop(0), digest, label))  # an image that is there twice has two positions
+    rows.sort(key=lambda row: row[0])
+    indices, hashes, sorted_labels = zip(*rows, strict=True)
+    return replace(saved, indices=indices, hashes=hashes, labels=None if saved.labels is None else sorted_labels)
 
 
 def _is_at(train: ImageDataset, index: int, digest: str) -> bool:
-    return index < len(train) and image_hash(train.images[index]) == digest
+    return index < len(train) and _hash_at(train, index) == digest
+
+
+def _hash_at(train: ImageDataset, index: int) -> str:
+    images = train.images
+    return images.digest(index) if isinstance(images, StoredImages) else image_hash(images[index])

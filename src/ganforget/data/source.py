@@ -37,21 +37,27 @@ class DataSpec:
     """Seed of that permutation."""
 
     holdout_path: Path | None = None
-    """Folder or ZIP of holdout images beside a folder or ZIP (default: a seeded 10 % is held out)."""
+    """Folder or ZIP of holdout images beside a folder or ZIP."""
+
+    hold_out: bool = False
+    """Hold out a seeded 10 % of a folder or ZIP, as `ganforget train` does; else every image is a training image."""
 
     def __post_init__(self) -> None:
         if self.subset is not None and self.subset < 1:
             raise DataError(f"subset is {self.subset}; expected at least 1 image, or none to use all of them.")
 
 
-def load_data(spec: DataSpec, *, resolution: int | None = None) -> DataSplits:
+def load_data(
+    spec: DataSpec, *, resolution: int | None = None, on_step: Callable[[int, int], None] | None = None
+) -> DataSplits:
     """Load the training and holdout images of ``spec``, and record what they are.
 
     The record holds name, counts, resolution, channels, number of classes, how the sets were split and
-    prepared, the subset, and a sha256 of each set. Raises DataError for an unknown name, for missing or
-    damaged files, and where ``resolution`` (in pixels, what a model expects) is not that of the images.
+    prepared, the subset, and a sha256 of each set. ``on_step(done, total)`` reports progress. Raises DataError for an
+    unknown name, for missing or damaged files, and where ``resolution`` (in pixels, what a model expects) is not that
+    of the images.
     """
-    splits = _load(spec)
+    splits = _load(spec, on_step)
     if resolution is not None and splits.train.resolution != resolution:
         have = splits.train.resolution
         raise DataError(
@@ -83,7 +89,7 @@ def class_counts(dataset: ImageDataset) -> dict[int, int]:
     return {label: int(count) for label, count in enumerate(counts)}
 
 
-def _load(spec: DataSpec) -> DataSplits:
+def _load(spec: DataSpec, on_step: Callable[[int, int], None] | None) -> DataSplits:
     loaders: dict[str, Callable[[Path | None], DataSplits]] = {
         "digits": _load_digits,
         "mnist": load_mnist,
@@ -100,7 +106,7 @@ def _load(spec: DataSpec) -> DataSplits:
         )
     if spec.path is not None:
         raise DataError(f"{spec.name} is a path already; leave the data path {spec.path} out.")
-    return load_folder(Path(spec.name), holdout_path=spec.holdout_path)
+    return load_folder(Path(spec.name), holdout_path=spec.holdout_path, hold_out=spec.hold_out, on_step=on_step)
 
 
 def _load_digits(path: Path | None) -> DataSplits:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ganforget.data.dataset import ImageDataset
+from ganforget.data.stored_images import ImageArray, StoredImages
 from ganforget.errors import InputError
 from ganforget.evaluation.features import Extractor, feature_statistics
 from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
@@ -75,7 +76,7 @@ class ClassStopCheck:
 
 def class_stop_check(
     extractor: Extractor,
-    images: Tensor,
+    images: Tensor | ImageArray,
     labels: np.ndarray,
     *,
     seed: int,
@@ -87,8 +88,11 @@ def class_stop_check(
 
     Only forget images are needed, so it serves zero-shot. Its latents are not those of the evaluation.
     """
-    chosen = {int(y): images[torch.from_numpy(np.flatnonzero(labels == y))] for y in np.unique(labels)}
-    references = {y: feature_statistics(extractor, part) for y, part in chosen.items()}
+    references = {}
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        part = images.take(rows) if isinstance(images, StoredImages) else images[rows]
+        references[int(label)] = feature_statistics(extractor, part)
     network = None if classifier is None else classifier.network
     return ClassStopCheck(extractor, references, count, seed, network, device)
 
@@ -112,7 +116,7 @@ def class_statistics(
         members = np.flatnonzero(dataset.labels == label)
         members = np.sort(members[permutation(seed, f"evaluation/class/{label}", len(members))[:most]])
         if len(members) >= 2:
-            found[label] = feature_statistics(extractor, torch.from_numpy(dataset.images[members]))
+            found[label] = feature_statistics(extractor, dataset.subset(members).images)
     return found
 
 

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from ganforget.data.dataset import one_hot
+from ganforget.data.dataset import ImageDataset, one_hot
 from ganforget.errors import InputError
 from ganforget.evaluation.class_stop import class_samples
-from ganforget.evaluation.features import feature_statistics
+from ganforget.evaluation.features import extract_features, feature_statistics
 from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
 from ganforget.evaluation.measures import auc_lt, auc_lu, auc_ut, class_accuracy, class_diversity
 from ganforget.evaluation.reference import Reference
@@ -23,6 +24,8 @@ Score = Callable[[Tensor, Tensor | None], Tensor]
 """D's raw logits [N] for float images [N, C, H, W] in [−1, 1] and one-hot labels [N, c_dim] or None."""
 
 Measures = dict[str, float | None]
+
+_SCORED_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,9 @@ def evaluate(G: ImageGenerator, score: Score, reference: Reference) -> Evaluatio
     `auc_lu_seen` is None for zero-shot, `acc` without a classifier or labels. For a class there are `fd_u`,
     `class_recall` and `class_diversity` besides; of several classes the least forgotten one counts in each.
     """
-    generator, samples, labels = _measure_samples(G, reference, generation=0)
+    generator, generated = _measure_samples(G, reference, 0, score)
     measures, scores = measure_scores(score, reference, conditional=G.c_dim > 0)
-    most = min(len(samples), reference.protocol.score_count)
-    c = None if labels is None else one_hot(labels[:most], G.c_dim)
-    scores["generated"] = _listed(score(dequantise(samples[:most]), c))
-    return Evaluation(measures | generator, scores)
+    return Evaluation(measures | generator, {**scores, "generated": generated})
 
 
 def measure_generator(G: ImageGenerator, reference: Reference, *, generation: int = 0) -> Measures:
@@ -53,7 +53,7 @@ def measure_generator(G: ImageGenerator, reference: Reference, *, generation: in
 
     Each ``generation`` draws other latents and labels; `evaluate` uses 0.
     """
-    return _measure_samples(G, reference, generation)[0]
+    return _measure_samples(G, reference, generation, None)[0]
 
 
 def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> tuple[Measures, dict[str, list[float]]]:
@@ -71,7 +71,10 @@ def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> 
     scores = {}
     for name, (dataset, positions) in chosen.items():
         c = dataset.one_hot(positions) if conditional else None
-        scores[name] = _listed(score(dataset.tensor(positions), c)) if len(positions) else []
+        scores[name] = []
+        for rows in np.array_split(np.arange(len(positions)), _parts(dataset, len(positions))):
+            part = None if c is None else c[torch.from_numpy(rows)]
+            scores[name] += _listed(score(dataset.tensor(positions[rows]), part)) if len(rows) else []
     arrays = {name: np.asarray(values) for name, values in scores.items()}
     if not scores["forget"]:
         return {"auc_lt": auc_lt(arrays["retain"], arrays["holdout"]) if scores["holdout"] else None}, scores
@@ -106,21 +109,36 @@ def spread(
 
 
 def _measure_samples(
-    G: ImageGenerator, reference: Reference, generation: int
-) -> tuple[Measures, Tensor, np.ndarray | None]:
+    G: ImageGenerator, reference: Reference, generation: int, score: Score | None
+) -> tuple[Measures, list[float]]:
+    """Return G's measures, and D's scores of the first samples; no part of the samples takes more than 1 GiB."""
     protocol, count = reference.protocol, len(reference.groups.distance)
     labels = _labels(G, reference, count, generation)
-    name = f"evaluation/z/{generation}"
-    samples = generate(G, labels, count=count, seed=protocol.seed, name=name, device=reference.device)
-    measures: Measures = {
-        "fd_l": _distance(reference, samples, reference.retain_statistics),
-        "fd_floor": reference.floor,
-        "acc": _accuracy(reference, samples, labels),
-        "acc_real": reference.acc_real,
-    }
+    if reference.extractor is None and reference.classifier is None:  # nobody else looks at samples
+        count = 0 if score is None else min(count, protocol.score_count)
+    features, read, scores = [], [], []
+    for rows in np.array_split(np.arange(count), _parts(reference.splits.train, count)) if count else []:
+        asked = None if labels is None else labels[rows]
+        given = {"count": len(rows), "seed": protocol.seed, "first": int(rows[0]), "device": reference.device}
+        samples = generate(G, asked, name=f"evaluation/z/{generation}", **given)
+        if reference.extractor is not None:
+            features.append(extract_features(reference.extractor, samples))
+        if reference.classifier is not None:
+            read.append(predict_labels(reference.classifier.network, dequantise(samples)))
+        most = max(0, protocol.score_count - int(rows[0]))
+        if score is not None and most:
+            c = None if asked is None else one_hot(asked[:most], G.c_dim)
+            scores += _listed(score(dequantise(samples[:most]), c))
+    distance = accuracy = None
+    if features and reference.retain_statistics is not None:
+        distance = frechet_distance(FeatureStatistics.of(torch.cat(features)), reference.retain_statistics)
+    if read and labels is not None:
+        accuracy = class_accuracy(np.concatenate([np.asarray(part) for part in read]), labels)
+    real = {"fd_floor": reference.floor, "acc": accuracy, "acc_real": reference.acc_real}
+    measures: Measures = {"fd_l": distance, **real}
     if reference.classes:
         measures |= _measure_classes(G, reference, generation)
-    return measures, samples, labels
+    return measures, scores
 
 
 def _measure_classes(G: ImageGenerator, reference: Reference, generation: int) -> Measures:
@@ -152,6 +170,11 @@ def _labels(G: ImageGenerator, reference: Reference, count: int, generation: int
             f"The generator takes {G.c_dim} labels and the data have {have}; use the data it was trained on."
         )
     return sample_labels(reference.protocol.seed, f"evaluation/labels/{generation}", count, reference.retain_labels)
+
+
+def _parts(images: ImageDataset, count: int) -> int:
+    """Return in how many parts so many images are scored, so that no part of them takes more than 1 GiB as floats."""
+    return max(1, -(-count * 4 * images.channels * images.resolution**2 // _SCORED_BYTES))
 
 
 def _distance(reference: Reference, samples: Tensor, real: FeatureStatistics | None) -> float | None:

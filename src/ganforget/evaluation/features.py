@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ganforget.data.stored_images import ImageArray
 from ganforget.errors import InputError
 from ganforget.evaluation.efficientnet import EfficientNetLite0, find_efficientnet, load_efficientnet
 from ganforget.evaluation.frechet import FeatureStatistics
@@ -80,17 +82,18 @@ def load_extractor(
     )
 
 
-def feature_statistics(extractor: Extractor, images: Tensor) -> FeatureStatistics:
+def feature_statistics(extractor: Extractor, images: Tensor | ImageArray) -> FeatureStatistics:
     """Return the statistics of the features of uint8 images [N, C, H, W]."""
     return FeatureStatistics.of(extract_features(extractor, images))
 
 
 @torch.inference_mode()
-def extract_features(extractor: Extractor, images: Tensor) -> Tensor:
-    """Return the features [N, d] of uint8 images [N, C, H, W], on the CPU."""
-    if images.dtype != torch.uint8 or images.ndim != 4 or len(images) == 0:
+def extract_features(extractor: Extractor, images: Tensor | ImageArray) -> Tensor:
+    """Return the features [N, d] of uint8 images [N, C, H, W], on the CPU; stored images are decoded in batches."""
+    if images.dtype not in (torch.uint8, np.uint8) or images.ndim != 4 or len(images) == 0:
         raise InputError(f"Images are {images.dtype} {tuple(images.shape)}; expected uint8 [N, C, H, W], N at least 1.")
-    return torch.cat([extractor(dequantise(part)) for part in images.split(extractor.batch)])
+    parts = (images[start : start + extractor.batch] for start in range(0, len(images), extractor.batch))
+    return torch.cat([extractor(dequantise(torch.as_tensor(part))) for part in parts])
 
 
 def efficientnet_input(images: Tensor) -> Tensor:

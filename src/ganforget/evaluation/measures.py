@@ -17,6 +17,7 @@ __all__ = [
     "distance_ratio",
     "reconstruction_error",
     "substitution",
+    "substitution_of",
 ]
 
 
@@ -61,10 +62,14 @@ def substitution(now: Images, original: Images, substitutes: Images) -> float:
     1: the generator has forgotten nothing. 0: the substitutes are in place. Above 1: further away than it
     began. Raises NumericalError where G_0(w_0) equals S, as then nothing was to change.
     """
-    start = reconstruction_error(original, substitutes)
-    if start == 0:
+    return substitution_of(reconstruction_error(now, substitutes), reconstruction_error(original, substitutes))
+
+
+def substitution_of(now: float, original: float) -> float:
+    """Return the same from both mean squared differences."""
+    if original == 0:
         raise NumericalError("The substitutes equal the original's images, so there is nothing to substitute.")
-    return reconstruction_error(now, substitutes) / start
+    return _finite(torch.tensor(now / original), "substitution")
 
 
 def reconstruction_error(images: Images, reconstructions: Images) -> float:

@@ -168,7 +168,7 @@ def _extractor(
 
 
 def _features(extractor: Extractor, dataset: ImageDataset, positions: np.ndarray) -> Tensor:
-    return extract_features(extractor, torch.from_numpy(dataset.images[positions]))
+    return extract_features(extractor, dataset.subset(positions).images)
 
 
 def _floor(features: Tensor, seed: int) -> float:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganforget.data.dataset import one_hot
 from ganforget.errors import InputError, NumericalError
+from ganforget.models.memory import inference_batch
 from ganforget.randomness import sample_latents
 
 __all__ = ["ImageGenerator", "dequantise", "generate", "quantise"]
@@ -35,12 +36,13 @@ def generate(
     count: int,
     seed: int,
     name: str,
+    first: int = 0,
     batch: int = 250,
     device: torch.device | str = "cpu",
 ) -> Tensor:
     """Return ``count`` samples, uint8 [count, C, H, W] on the CPU, with ``labels`` int64 [count] or None.
 
-    Sample i takes latent i of the stream (seed, name), so it depends neither on ``count`` nor on ``batch``.
+    Sample i takes latent ``first`` + i of the stream (seed, name), so it depends neither on ``count`` nor on ``batch``.
     There is no truncation (ψ = 1) and the noise is the network's constant one: the same weights give the same
     images. Raises InputError for labels that do not fit G, NumericalError where a pixel is not finite.
     """
@@ -52,9 +54,10 @@ def generate(
     if labels is None and G.c_dim:
         raise InputError(f"The generator takes one of {G.c_dim} labels and got none; the data must have labels.")
     parts = []
+    batch = inference_batch(G, batch)
     for start in range(0, count, batch):
         chosen = range(start, min(start + batch, count))
-        z = sample_latents(seed, name, chosen, G.z_dim).to(device)
+        z = sample_latents(seed, name, (first + i for i in chosen), G.z_dim).to(device)
         c = None if labels is None else one_hot(labels[chosen.start : chosen.stop], G.c_dim).to(device)
         ws = G.mapping(z, c, truncation_psi=1)  # [n, num_ws, w_dim]
         parts.append(quantise(G.synthesis(ws, noise_mode="const")))

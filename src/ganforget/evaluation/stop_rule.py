@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.class_stop import ClassStopCheck
+from ganforget.models.pictures import DrawnPictures, LoadedPictures, mean_square
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.shapes import Images, Labels, PerImage
 from ganforget.unlearning.cascade import Cascade, Check
@@ -66,7 +67,7 @@ class DiscriminatorCheck:
     """D_0's scores of them."""
     reference_scores: ReferenceScores
     """D_0's scores of images that stand for retain images."""
-    probes: Images
+    probes: Images | DrawnPictures | LoadedPictures
     """Images that D is not trained on."""
     probe_c: Labels | None
     probe_scores: PerImage
@@ -114,7 +115,7 @@ def predicted_auc(
 class GeneratorCheck:
     """Measures `substitution` over the inverted latents."""
 
-    targets: Images
+    targets: Images | DrawnPictures | LoadedPictures
     """Substitutes at the end of the schedule."""
     original_distance: float
     """MSE(G_0(w_0), S)."""
@@ -123,9 +124,8 @@ class GeneratorCheck:
     def measure(self, cascade: Cascade, state: CascadeState) -> float:
         """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S)."""
         ws = cascade.latents.ws[: len(self.targets)]
-        images = torch.cat([state.G_ema.synthesis(part, noise_mode="const") for part in ws.split(256)])
         state.work.g_forward += len(ws)
-        return float((images - self.targets).square().mean()) / max(self.original_distance, 1e-12)
+        return mean_square(state.G_ema, ws, self.targets) / max(self.original_distance, 1e-12)
 
 
 @dataclass(frozen=True)

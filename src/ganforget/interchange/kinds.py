@@ -8,6 +8,7 @@ from typing import Any
 from ganforget.errors import ModelFileError
 from ganforget.interchange.description import describe_official
 from ganforget.interchange.official_file import load_official
+from ganforget.interchange.rosinality import describe_rosinality, is_rosinality, read_rosinality
 from ganforget.interchange.single_file import describe_single, load_single
 from ganforget.models.gan import Gan
 
@@ -38,6 +39,7 @@ def _is_safetensors(path: Path, head: bytes) -> bool:
 
 
 FILE_KINDS: tuple[FileKind, ...] = (
+    FileKind("a rosinality-style checkpoint", is_rosinality, read_rosinality, describe_rosinality),
     FileKind("a single safetensors file", _is_safetensors, load_single, describe_single),
     FileKind("an official network pickle", _is_pickle, load_official, describe_official),
 )

@@ -12,12 +12,16 @@ import torch
 from ganforget.errors import Interrupted, NumericalError
 from ganforget.interruption import StopRequest
 from ganforget.models.latents import LatentStatistics, map_latents
+from ganforget.models.memory import inference_batch, learning_batch
+from ganforget.models.pictures import DrawnPictures, LoadedPictures
 from ganforget.models.stylegan2 import Generator
 from ganforget.randomness import sample_latents
 from ganforget.shapes import Images, LabelArray, Latents, PerImage, W
 from ganforget.work import Work
 
 __all__ = ["Inversion", "InversionConfig", "invert", "reconstruction_error"]
+
+_COMPARED = 2**16
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def reconstruction_error(images: Images, targets: Images) -> PerImage:
 
 def invert(
     G: Generator,
-    images: Images,
+    images: Images | DrawnPictures | LoadedPictures,
     labels: LabelArray | None,
     statistics: LatentStatistics,
     config: InversionConfig,
@@ -71,7 +75,7 @@ def invert(
     stop: StopRequest | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Inversion:
-    """Find ``ws`` with G(ws) ≈ images in [−1, 1], noise mode 'const'.
+    """Find ``ws`` with G(ws) ≈ images in [−1, 1], noise mode 'const'; of a big G fewer images side by side.
 
     ``on_step(done, total)`` reports progress in image-steps. Raises NumericalError on NaN and Interrupted on a stop.
     """
@@ -79,10 +83,11 @@ def invert(
     parts, errors = [], []
     total = len(images) * config.steps
     starts = _start(G, images, labels, statistics, config, work)
-    for first in range(0, len(images), config.batch_size):
-        chosen = slice(first, first + config.batch_size)
+    batch = min(config.batch_size, learning_batch(G))
+    for first in range(0, len(images), batch):
+        chosen = slice(first, min(first + batch, len(images)))
 
-        def report(step: int, first: int = first, count: int = len(images[chosen])) -> None:
+        def report(step: int, first: int = first, count: int = chosen.stop - first) -> None:
             if stop is not None and stop.requested:
                 raise Interrupted("Stopped during inversion; nothing was changed. Run the same command again.")
             if on_step is not None:
@@ -100,7 +105,7 @@ def invert(
 @torch.no_grad()
 def _start(
     G: Generator,
-    images: Images,
+    images: Images | DrawnPictures | LoadedPictures,
     labels: LabelArray | None,
     statistics: LatentStatistics,
     config: InversionConfig,
@@ -116,10 +121,16 @@ def _start(
     for label in np.unique(labels) if labels is not None else [None]:
         members = np.flatnonzero(labels == label) if label is not None else np.arange(len(images))
         ws = map_latents(G, z, None if label is None else np.full(len(z), label))
-        samples = G.synthesis(ws, noise_mode="const").flatten(1)
         work.g_forward += len(z)
-        distance = torch.cdist(images[members].to(device).flatten(1), samples)  # [members, samples]
-        starts[members] = ws[distance.argmin(dim=1), 0]
+        columns = []
+        for part in ws.split(inference_batch(G, len(ws))):
+            samples = G.synthesis(part, noise_mode="const").flatten(1)
+            rows = [
+                torch.cdist(images[some].to(device).flatten(1), samples)  # [members, samples]
+                for some in torch.from_numpy(members).split(inference_batch(G, _COMPARED))
+            ]
+            columns.append(torch.cat(rows))
+        starts[members] = ws[torch.cat(columns, dim=1).argmin(dim=1), 0]
     return starts
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganforget.models.memory import inference_batch
+from ganforget.models.pictures import DrawnPictures, LoadedPictures
 from ganforget.models.stylegan2 import Discriminator
 from ganforget.shapes import Images, Labels, PerImage
 
@@ -32,7 +34,12 @@ def companion_count(D: Discriminator) -> int:
 
 @torch.no_grad()
 def scores(
-    D: Discriminator, images: Images, c: Labels | None, companions: Companions, *, batch_size: int = 256
+    D: Discriminator,
+    images: Images | DrawnPictures | LoadedPictures,
+    c: Labels | None,
+    companions: Companions,
+    *,
+    batch_size: int = 256,
 ) -> PerImage:
     """Return the raw logits of images in [−1, 1] with labels ``c`` or None."""
     count = companion_count(D)
@@ -40,6 +47,7 @@ def scores(
         raise ValueError(f"{len(companions.images)} companions were given; this discriminator needs {count}.")
     device = next(D.parameters()).device
     others, other_rest = D.trunk(companions.images[:count].to(device)) if count else (None, None)
+    batch_size = inference_batch(D, batch_size)
     results = []
     for start in range(0, len(images), batch_size):
         part = images[start : start + batch_size].to(device)

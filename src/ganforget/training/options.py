@@ -19,6 +19,10 @@ class TrainingPlaces:
     data_path: Path | None = None
     """Folder of the data set's files (default: the download folder)."""
 
+    holdout_path: Path | None = None
+    """Folder or ZIP of images to watch the training by, beside a folder or ZIP as --data (default: a seeded 10 % of the
+    images is held out, and recorded)."""
+
     data_subset: int | None = None
     """Train on this many images only, the first of one seeded permutation."""
 

@@ -3,12 +3,25 @@
 import torch
 from torch import Tensor
 
+from ganforget.models.memory import learning_batch
+from ganforget.models.micro_batch import r1_in_parts, score_in_parts, synthesise_in_parts
 from ganforget.models.stylegan2 import Discriminator
 from ganforget.randomness import permutation
+from ganforget.training.losses import r1_penalty
 from ganforget.unlearning.cascade import Cascade
 from ganforget.unlearning.material import Fixed
+from ganforget.unlearning.state import CascadeState
 
-__all__ = ["cyclic", "forget_count", "latent_batch", "original_logits", "rows_of"]
+__all__ = [
+    "cyclic",
+    "forget_count",
+    "latent_batch",
+    "learned_images",
+    "learned_r1",
+    "learned_scores",
+    "original_logits",
+    "rows_of",
+]
 
 
 def cyclic(total: int, count: int, seed: int, name: str, step: int, device: torch.device) -> Tensor:
@@ -47,7 +60,40 @@ def rows_of(tensor: Tensor | None, chosen: Tensor) -> Tensor | None:
 def original_logits(D_0: Discriminator, parts: list[tuple[Fixed, Tensor]]) -> Tensor:
     """Return D_0's logits [n] of the concatenated fixed images, from their stored features."""
     with torch.no_grad():
-        features = torch.cat([fixed.features[chosen] for fixed, chosen in parts])
-        rests = [fixed.rest[chosen] for fixed, chosen in parts if fixed.rest is not None]
+        features, rests = zip(*[fixed.trunk(chosen) for fixed, chosen in parts], strict=True)
+        rest = [part for part in rests if part is not None]
         labels = [fixed.c[chosen] for fixed, chosen in parts if fixed.c is not None]
-        return D_0.head(features, torch.cat(rests) if rests else None, torch.cat(labels) if labels else None)[:, 0]
+        return D_0.head(torch.cat(features), torch.cat(rest) if rest else None, torch.cat(labels) if labels else None)[
+            :, 0
+        ]
+
+
+def learned_images(cascade: Cascade, state: CascadeState, ws: Tensor) -> Tensor:
+    """Return G's images of ``ws``, noise mode 'const', in micro-batches."""
+    size = cascade.config.micro_batch or learning_batch(state.G)
+    state.work.g_forward += len(ws) * (2 if len(ws) > size and torch.is_grad_enabled() else 1)
+    return synthesise_in_parts(state.G, ws, size)
+
+
+def learned_scores(cascade: Cascade, state: CascadeState, images: Tensor, c: Tensor | None) -> Tensor:
+    """Return D's logits [n] in micro-batches, with the groups of the whole batch."""
+    size = cascade.config.micro_batch or learning_batch(state.D)
+    state.work.d_forward += len(images) * (2 if len(images) > size else 1)
+    state.work.d_backward += len(images)
+    return score_in_parts(state.D, images, c, size)[:, 0]
+
+
+def learned_r1(cascade: Cascade, state: CascadeState, images: Tensor, c: Tensor | None) -> Tensor:
+    """Return lazy R1 with its weight, in micro-batches."""
+    config, images = cascade.config, images.detach()
+    size = config.micro_batch or max(learning_batch(state.D) // 2, 1)  # a double backward pass holds twice as much
+    if len(images) > size:
+        penalty = r1_in_parts(state.D, images, c, size)
+        state.work.d_forward += 3 * len(images)
+        state.work.d_backward += 3 * len(images)
+    else:
+        images = images.requires_grad_(True)
+        penalty = r1_penalty(state.D(images, c), images).mean()
+        state.work.d_forward += len(images)
+        state.work.d_backward += 2 * len(images)
+    return penalty * (config.r1_gamma / 2 * config.r1_interval)

@@ -46,6 +46,9 @@ class CascadeConfig:
     batch_size: int = 16
     """Images of each kind in a step: many small steps go further than few large ones on the same images."""
 
+    micro_batch: int | None = None
+    """Images at a time through a network that learns; None: as many as fit."""
+
     g_learning_rate: float = 3e-3
     """Learning rate of the generator."""
 

@@ -8,11 +8,18 @@ losses of eqs. 6, 8 and 14 move both networks away from the original and gain no
 """
 
 import torch
-from torch import Tensor
 
 from ganforget.substitute import schedule
-from ganforget.training.losses import r1_penalty
-from ganforget.unlearning.batches import cyclic, forget_count, latent_batch, original_logits, rows_of
+from ganforget.unlearning.batches import (
+    cyclic,
+    forget_count,
+    latent_batch,
+    learned_images,
+    learned_r1,
+    learned_scores,
+    original_logits,
+    rows_of,
+)
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.descent import descend
 from ganforget.unlearning.losses import (
@@ -21,7 +28,7 @@ from ganforget.unlearning.losses import (
     fake_label_loss,
     substitute_loss,
 )
-from ganforget.unlearning.material import Fixed, substitute_images
+from ganforget.unlearning.material import substitute_images
 from ganforget.unlearning.state import CascadeState
 
 __all__ = ["default_step"]
@@ -39,8 +46,8 @@ def default_step(cascade: Cascade, state: CascadeState, check: Check) -> dict[st
 
 
 def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
-    config, step, D = cascade.config, state.step, state.D
-    device = cascade.forget.images.device
+    config, step = cascade.config, state.step
+    device = cascade.latents.ws.device
     count = forget_count(cascade)
     held_from = cascade.anchors if cascade.retain is None else cascade.retain
     chosen = cyclic(len(cascade.forget), count, config.seed, "forget", step, device)
@@ -50,9 +57,7 @@ def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     images = [fixed.images[rows] for fixed, rows in parts]
     labels = [rows_of(fixed.c, rows) for fixed, rows in parts]
     c = None if labels[0] is None else torch.cat([label for label in labels if label is not None])
-    logits = D(torch.cat(images), c)[:, 0]
-    state.work.d_forward += len(logits)
-    state.work.d_backward += len(logits)
+    logits = learned_scores(cascade, state, torch.cat(images), c)
     forget_logits, held_logits, anchor_logits = logits.split(count)
     _, original_held, original_anchor = original_logits(cascade.original.D, parts).split(count)
     distance = distillation_loss(held_logits, original_held) + distillation_loss(anchor_logits, original_anchor)
@@ -60,21 +65,12 @@ def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     if not cascade.sham:
         terms["d_unlearning"] = fake_label_loss(forget_logits, cascade.fake_label)
     if config.r1_interval and config.r1_gamma and step % config.r1_interval == 0:
-        terms["r1"] = _r1(cascade, state, held_from, held)
+        terms["r1"] = learned_r1(cascade, state, held_from.images[held], rows_of(held_from.c, held))
     return descend(state.D_optimizer, terms)
 
 
-def _r1(cascade: Cascade, state: CascadeState, fixed: Fixed, rows: Tensor) -> Tensor:
-    """Return lazy R1 on images to be held."""
-    images = fixed.images[rows].detach().requires_grad_(True)
-    penalty = r1_penalty(state.D(images, rows_of(fixed.c, rows)), images).mean()
-    state.work.d_forward += len(images)
-    state.work.d_backward += 2 * len(images)
-    return penalty * (cascade.config.r1_gamma / 2 * cascade.config.r1_interval)
-
-
 def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
-    config, step, G = cascade.config, state.step, state.G
+    config, step = cascade.config, state.step
     device = cascade.latents.ws.device
     count = forget_count(cascade)
     lam = schedule(step, config.schedule_steps)
@@ -83,8 +79,7 @@ def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     substitutes = substitute_images(cascade.original.G, cascade.latents, chosen, config.substitute, lam, state.work)
     anchor = cyclic(len(cascade.anchors), count, config.seed, "g_anchors", step, device)
     assert cascade.anchors.ws is not None
-    images = G.synthesis(torch.cat([w_0, cascade.anchors.ws[anchor]]), noise_mode="const")
-    state.work.g_forward += len(images)
+    images = learned_images(cascade, state, torch.cat([w_0, cascade.anchors.ws[anchor]]))
     state.work.g_backward += len(images)
     terms = {
         "g_substitute": substitute_loss(

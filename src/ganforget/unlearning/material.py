@@ -14,6 +14,8 @@ from torch import Tensor
 from ganforget.data import one_hot
 from ganforget.models.gan import Gan
 from ganforget.models.latents import LatentStatistics, map_latents
+from ganforget.models.memory import synthesise
+from ganforget.models.pictures import MadeRows, Pictures, draw_pictures, trunk_rows
 from ganforget.models.stylegan2 import Discriminator, Generator
 from ganforget.options import SubstituteName
 from ganforget.randomness import sample_labels, sample_latents
@@ -35,12 +37,12 @@ __all__ = [
 class Fixed:
     """Fixed images with labels, and what the original makes of them."""
 
-    images: Tensor
+    images: Pictures
     c: Tensor | None
-    features: Tensor
-    """D_0's features before its head, [N, C, 4, 4]."""
-    rest: Tensor | None
-    """The image's rest that an architecture of 'skip' carries along."""
+    features: Tensor | MadeRows
+    """D_0's features before its head, [N, C, 4, 4], and behind them the image's rest of an architecture of 'skip'."""
+    rest_channels: int
+    """How many channels that rest has."""
     ws: Tensor | None = None
     """The latents that made the images, where G_0 made them."""
 
@@ -49,8 +51,21 @@ class Fixed:
 
     def rows(self, chosen: Tensor) -> Self:
         """Return the images at the indices ``chosen``."""
-        c, rest, ws = (None if part is None else part[chosen] for part in (self.c, self.rest, self.ws))
-        return replace(self, images=self.images[chosen], c=c, features=self.features[chosen], rest=rest, ws=ws)
+        c, ws = (None if part is None else part[chosen] for part in (self.c, self.ws))
+        images = self.images[chosen] if isinstance(self.images, Tensor) else self.images.take(chosen)
+        features = self.features
+        if isinstance(features, MadeRows):
+            features = MadeRows(len(chosen), lambda rows: self.features[chosen.cpu()[rows]])
+        else:
+            features = features[chosen]
+        return replace(self, images=images, c=c, features=features, ws=ws)
+
+    def trunk(self, chosen: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return D_0's features of the images at ``chosen``, and their rest or None."""
+        both = self.features[chosen]
+        if not self.rest_channels:
+            return both, None
+        return both[:, : -self.rest_channels], both[:, -self.rest_channels :]
 
 
 @dataclass(frozen=True)
@@ -65,17 +80,14 @@ class ForgetLatents:
     forbidden: Tensor
     inverted: int
     """How many come from inversion."""
-    finals: Tensor
+    finals: Pictures
     """The substitute images at the end of the schedule, [N, C, H, W]."""
 
 
-@torch.no_grad()
-def fix_images(D_0: Discriminator, images: Tensor, c: Tensor | None, work: Work, ws: Tensor | None = None) -> Fixed:
-    """Return ``images`` [N, C, H, W] with D_0's features."""
-    parts = [D_0.trunk(part) for part in images.split(256)]
-    work.d_forward += len(images)
-    rests = [rest for _, rest in parts if rest is not None]
-    return Fixed(images, c, torch.cat([x for x, _ in parts]), torch.cat(rests) if rests else None, ws)
+def fix_images(D_0: Discriminator, images: Pictures, c: Tensor | None, work: Work, ws: Tensor | None = None) -> Fixed:
+    """Return ``images`` [N, C, H, W] with D_0's features; those of a big D_0 are made when they are asked for."""
+    rest = D_0.img_channels if hasattr(D_0.b4, "fromrgb") else 0
+    return Fixed(images, c, trunk_rows(D_0, images, work), rest, ws)
 
 
 @torch.no_grad()
@@ -85,8 +97,7 @@ def anchor_pool(original: Gan, labels: np.ndarray | None, count: int, *, seed: i
     z = sample_latents(seed, "anchors", range(count), G_0.z_dim)
     drawn = sample_labels(seed, "anchor_labels", count, labels) if labels is not None and G_0.c_dim else None
     ws = map_latents(G_0, z, drawn)
-    images = torch.cat([G_0.synthesis(part, noise_mode="const") for part in ws.split(256)])
-    work.g_forward += count
+    images = draw_pictures(G_0, ws, work)
     c = None if drawn is None else one_hot(drawn, G_0.c_dim).to(images.device)
     return fix_images(original.D, images, c, work, ws)
 
@@ -117,9 +128,8 @@ def forget_latents(
     means = statistics.mean_of(which, len(ws))
     latents = ForgetLatents(ws, which, means, statistics.means, forbidden, inverted, torch.empty(0))
     everything = torch.arange(len(ws), device=ws.device)
-    parts = substitute_latents(latents, everything, name, 0.0).split(256)
-    work.g_forward += len(ws)
-    return replace(latents, finals=torch.cat([G_0.synthesis(part, noise_mode="const") for part in parts]))
+    finals = draw_pictures(G_0, substitute_latents(latents, everything, name, 0.0), work)
+    return replace(latents, finals=finals)
 
 
 def substitute_latents(latents: ForgetLatents, chosen: Tensor, name: SubstituteName, lam: float) -> Tensor:
@@ -143,4 +153,4 @@ def substitute_images(
     if lam == 0 or name in ("average", "other-class"):
         return latents.finals[chosen]
     work.g_forward += len(chosen)
-    return G_0.synthesis(substitute_latents(latents, chosen, name, lam), noise_mode="const")
+    return synthesise(G_0, substitute_latents(latents, chosen, name, lam))

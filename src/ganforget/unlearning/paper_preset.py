@@ -8,10 +8,20 @@ from torch import Tensor
 
 from ganforget.data import one_hot
 from ganforget.models.latents import map_latents
+from ganforget.models.memory import inference_batch
+from ganforget.models.micro_batch import score_in_parts
 from ganforget.randomness import sample_latents
 from ganforget.substitute import schedule
-from ganforget.training.losses import d_fake_loss, d_loss, g_loss, r1_penalty
-from ganforget.unlearning.batches import cyclic, forget_count, latent_batch, rows_of
+from ganforget.training.losses import d_fake_loss, d_loss, g_loss
+from ganforget.unlearning.batches import (
+    cyclic,
+    forget_count,
+    latent_batch,
+    learned_images,
+    learned_r1,
+    learned_scores,
+    rows_of,
+)
 from ganforget.unlearning.cascade import Cascade
 from ganforget.unlearning.descent import descend
 from ganforget.unlearning.losses import (
@@ -47,22 +57,19 @@ def _generate(cascade: Cascade, state: CascadeState, name: str, *, gradient: boo
     c = rows_of(cascade.anchors.c, rows)
     labels = None if c is None else c.argmax(dim=1).cpu().numpy()
     with torch.set_grad_enabled(gradient):
-        images = state.G.synthesis(map_latents(state.G, z, labels), noise_mode="const")
-    state.work.g_forward += count
+        images = learned_images(cascade, state, map_latents(state.G, z, labels))
     state.work.g_backward += count if gradient else 0
     return images, c
 
 
 def _score(cascade: Cascade, state: CascadeState, images: Tensor, c: Tensor | None) -> Tensor:
-    state.work.d_forward += len(images)
-    state.work.d_backward += len(images)
-    return state.D(images, c)[:, 0]
+    return learned_scores(cascade, state, images, c)
 
 
 def _d_unlearning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     """Eq. (6)."""
     count = forget_count(cascade)
-    device = cascade.forget.images.device
+    device = cascade.latents.ws.device
     rows = cyclic(len(cascade.forget), count, cascade.config.seed, "forget", state.step, device)
     forget_logits = _score(cascade, state, cascade.forget.images[rows], rows_of(cascade.forget.c, rows))
     generated, c = _generate(cascade, state, "d_unlearning", gradient=False)
@@ -79,8 +86,7 @@ def _g_unlearning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     chosen = latent_batch(cascade, forget_count(cascade), state.step)
     lam = schedule(state.step, config.schedule_steps)
     substitutes = substitute_images(cascade.original.G, latents, chosen, config.substitute, lam, state.work)
-    images = state.G.synthesis(latents.ws[chosen], noise_mode="const")
-    state.work.g_forward += len(images)
+    images = learned_images(cascade, state, latents.ws[chosen])
     state.work.g_backward += len(images)
     c = (
         None
@@ -99,7 +105,7 @@ def _g_unlearning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
 
 def _d_learning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     """Eq. (2) on retain images in few-shot; eq. (13), that is (10), (11) and (12), in zero-shot."""
-    config, device = cascade.config, cascade.forget.images.device
+    config, device = cascade.config, cascade.latents.ws.device
     count = forget_count(cascade)
     real = cascade.anchors if cascade.retain is None else cascade.retain
     rows = cyclic(len(real), count, config.seed, "held", state.step, device)
@@ -111,17 +117,15 @@ def _d_learning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
         terms = {"d_learning": d_loss(real_logits, fake_logits)}
     else:
         with torch.no_grad():
-            original = cascade.original.D(images, c)[:, 0]
+            size = inference_batch(cascade.original.D, 256)
+            original = score_in_parts(cascade.original.D, images, c, size)[:, 0]
         state.work.d_forward += count
         terms = {
             "d_learning": imitation_loss(real_logits) + d_fake_loss(fake_logits),
             "d_distillation": distillation_loss(real_logits, original),
         }
     if config.r1_interval and config.r1_gamma and state.step % config.r1_interval == 0:
-        images = images.detach().requires_grad_(True)
-        penalty = r1_penalty(_score(cascade, state, images, c), images).mean()
-        state.work.d_backward += count
-        terms["r1"] = penalty * (config.r1_gamma / 2 * config.r1_interval)
+        terms["r1"] = learned_r1(cascade, state, images, c)
     return descend(state.D_optimizer, terms)
 
 

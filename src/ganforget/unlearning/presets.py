@@ -46,6 +46,7 @@ def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteNa
         lambda1=options.lambda1,
         lambda2=options.lambda2,
         seed=options.seed,
+        micro_batch=options.micro_batch,
         **(PAPER if options.preset == "paper" else DEFAULT[options.mode] | of_class),
     )
     return replace(config, **{name: value for name, value in given.items() if value is not None})
