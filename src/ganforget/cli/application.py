@@ -15,6 +15,7 @@ from ganforget.cli.evaluate import evaluate
 from ganforget.cli.forget_set import create_forget_set, show_forget_set
 from ganforget.cli.generate import generate
 from ganforget.cli.report import report
+from ganforget.cli.reproduce import reproduce
 from ganforget.cli.resume import resume
 from ganforget.cli.session import Session
 from ganforget.cli.train import train
@@ -94,6 +95,7 @@ def _application(session: Session) -> App:
         (forget_set, {}),
         (train, {}),
         (data, {}),
+        (reproduce, {}),
     ]
     for position, (command, options) in enumerate(commands):
         if isinstance(command, App):
