@@ -147,7 +147,7 @@ def test_a_perceptual_file_in_place_of_the_classifier(model: Path, tmp_path: Pat
     for name, more in {"none": {}, "classifier": {"lambda2": 1.0}, "vgg": {"lambda2": 1.0, "perceptual": path}}.items():
         run = run_unlearning(options(model, tmp_path / name, **more)).run
         assert run is not None
-        losses[name] = read_json_lines(run / "log.jsonl")[1]["losses"]["g_substitute"]
+        losses[name] = read_json_lines(run / "log.jsonl")[1]["g_substitute"]
     assert losses["none"] < min(losses["classifier"], losses["vgg"])
     assert losses["classifier"] != losses["vgg"]
     with pytest.raises(ModelFileError, match="no VGG16 weights file"):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganforget.api.model import load_model
+from ganforget.data.suggestion import shortened
 from ganforget.errors import InputError
 from ganforget.experiments.catalogue import EXPERIMENTS, Experiment, Plan, Row, find_experiment
 from ganforget.experiments.comparison import compare
@@ -77,8 +78,9 @@ def _planned(experiment: Experiment, options: ReproduceOptions) -> tuple[Plan, l
     plan = Plan(target, options.seeds, options.max_cost, options.sham, kimg)
     rows = [row for row in experiment.rows(plan) if all(text in row.name for text in options.only)]
     if not rows:
-        names = dict.fromkeys(row.name for row in experiment.rows(plan))
-        raise InputError(f"No row of {experiment.name} holds {' and '.join(options.only)}; it has {'; '.join(names)}.")
+        names = list(dict.fromkeys(row.name for row in experiment.rows(plan)))
+        wanted = " and ".join(options.only)
+        raise InputError(f"No row of {experiment.name} holds {wanted}; its rows are such as {shortened(names)}.")
     return plan, rows
 
 
