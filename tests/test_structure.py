@@ -34,6 +34,7 @@ ORDER = [
     ["evaluation"],
     ["report"],
     ["api"],
+    ["experiments"],
     ["cli"],
 ]
 RANK = {room: rank for rank, rooms in enumerate(ORDER) for room in rooms}

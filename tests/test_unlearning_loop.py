@@ -112,6 +112,22 @@ def test_checks_come_every_few_steps_and_at_the_end():
     assert heard == [(0, False), (2, True), (4, True), (5, True)]
 
 
+@pytest.mark.parametrize(("from_step", "ends"), [(0, 2), (3, 4), (9, 8)])
+def test_a_cascade_that_has_cost_enough_gives_up_at_its_next_check(from_step: int, ends: int):
+    cascade = small_cascade(schedule_steps=0, max_steps=8)
+    state = new_cascade(cascade.original, cascade.config)
+    rule, seen = always(False, False), []
+    check = run_cascade(
+        cascade,
+        state,
+        rule,
+        stop=StopRequest(),
+        on_check=lambda *_: seen.append(state.step),
+        spent=lambda state: state.step >= from_step,
+    )
+    assert (state.step, seen[-1], check.reached) == (ends, ends, False)
+
+
 def test_exactly_so_many_steps():
     """A sham run takes the steps of the run beside it, whatever the rule says and however many are allowed."""
     state, _ = run(small_cascade(schedule_steps=0, max_steps=3), always(True, True), steps=5)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
-from ganforget.api import measuring, preparation
+from ganforget.api import measuring, preparation, unlearning
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
-from ganforget.errors import InputError, Interrupted
+from ganforget.errors import InputError, Interrupted, ModelFileError
 from ganforget.files import read_json_lines
 from ganforget.inversion.invert import InversionConfig
 from ganforget.models.gan import Gan, GanConfig, save_gan
@@ -116,3 +118,45 @@ def test_a_schedule_cut_short_reaches_nothing(model: Path, tmp_path: Path, monke
     enough = run_unlearning(options(model, tmp_path, max_steps=4, schedule_steps=4))
     assert enough.reached is True
     assert not any("schedule" in warning for warning in enough.results["warnings"])
+
+
+def test_a_run_that_has_cost_enough_ends_there(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """With a kimg of an hour a second's run costs next to nothing; with one of a microsecond all is spent at once."""
+    steps = []
+    for number, seconds in enumerate((3600.0, 1e-6)):
+        monkeypatch.setattr(unlearning, "kimg_seconds_of", lambda *_, seconds=seconds: seconds)
+        limited = options(model, tmp_path / str(number), probe=True, max_cost=1.0)
+        results = run_unlearning(limited).results
+        steps.append(results["steps"])
+        assert results["max_cost"] == 1.0
+    assert steps == [7, 2]
+    with pytest.raises(InputError, match="no-probe"):
+        options(model, tmp_path, max_cost=1.0)
+
+
+def test_a_perceptual_file_in_place_of_the_classifier(model: Path, tmp_path: Path):
+    path = tmp_path / "vgg16.safetensors"
+    widths, places = (3, 2, 2, 2, 2, 2), ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
+    tensors = {}
+    for s, part in enumerate(places):
+        for i, n in enumerate(part):
+            tensors[f"features.{n}.weight"] = torch.ones(2, widths[s] if i == 0 else 2, 3, 3) / 9
+            tensors[f"features.{n}.bias"] = torch.zeros(2)
+    save_file(tensors, path)
+    losses = {}
+    for name, more in {"none": {}, "classifier": {"lambda2": 1.0}, "vgg": {"lambda2": 1.0, "perceptual": path}}.items():
+        run = run_unlearning(options(model, tmp_path / name, **more)).run
+        assert run is not None
+        losses[name] = read_json_lines(run / "log.jsonl")[1]["g_substitute"]
+    assert losses["none"] < min(losses["classifier"], losses["vgg"])
+    assert losses["classifier"] != losses["vgg"]
+    with pytest.raises(ModelFileError, match="no VGG16 weights file"):
+        run_unlearning(options(model, tmp_path / "bad", lambda2=1.0, perceptual=tmp_path / "absent.pth"))
+    assert not (tmp_path / "bad").exists()
+
+
+def test_the_downstream_accuracy_stands_beside_the_other_measures(model: Path, tmp_path: Path):
+    result = run_unlearning(options(model, tmp_path, downstream=True))
+    assert result.run is not None
+    assert all(0 <= result.results[when]["acc_downstream"] <= 1 for when in ("before", "after"))
+    assert "Real images read by a classifier" in (result.run / "report.html").read_text()

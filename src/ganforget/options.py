@@ -95,11 +95,18 @@ class UnlearnOptions:
     lambda2: float = 0.0
     """Weight of the perceptual distance to the substitute."""
 
+    perceptual: Path | None = None
+    """VGG16 weights file of the perceptual distance, plain (torchvision's layout) or anti-aliased (default: the data
+    set's classifier)."""
+
     latent: Latent = "w"
     """Space of the inversion: w, or w+ with a latent for each layer."""
 
     max_steps: int | None = None
     """Steps after which the cascade gives up (default: by preset)."""
+
+    max_cost: float | None = None
+    """Cost in kimg (inversion, cascade and checks) after which the cascade gives up at its next check."""
 
     schedule_steps: int | None = None
     """Steps over which the substitute moves from the image itself to its end (default: by preset)."""
@@ -121,6 +128,12 @@ class UnlearnOptions:
 
     reconstruct: bool = False
     """Also measure rec_u and rec_t by fresh inversions, before and after; takes minutes."""
+
+    downstream: bool = False
+    """Also measure acc_downstream, before and after: a classifier trained on samples alone reads holdout images."""
+
+    classifier: Path | None = None
+    """Classifier file for acc and the Fréchet distances (default: the bundled one of the data set)."""
 
     probe: bool = True
     """Measure how long training takes for 1,000 images, for cost_kimg."""
@@ -144,14 +157,16 @@ class UnlearnOptions:
         if self.fake_label != "auto" and not _is_finite(self.fake_label):
             raise InputError(f"--fake-label is {self.fake_label!r}; expected auto or a number.")
         check_at_least(self, 1, "max_steps", "forget_random", "invert", "micro_batch")
-        check_at_least(self, 0, "lambda1", "lambda2", "schedule_steps")
+        check_at_least(self, 0, "lambda1", "lambda2", "schedule_steps", "max_cost")
+        if self.max_cost is not None and not self.probe:
+            raise InputError("--max-cost counts in kimg, which --no-probe leaves unmeasured; leave one of them out.")
         check_device(self.device)
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Self:
         """Return the options that a run's config.json holds."""
         values = dict(plain)
-        for name in ("data_path", "holdout_path", "forget", "outdir"):
+        for name in ("data_path", "holdout_path", "forget", "perceptual", "classifier", "outdir"):
             values[name] = None if plain.get(name) is None else Path(plain[name])
         values["forget_class"] = tuple(plain.get("forget_class", ()))
         try:

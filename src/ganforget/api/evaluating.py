@@ -14,6 +14,7 @@ from ganforget.api.task import holdout_warnings, load_training_data, trained_wit
 from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet
 from ganforget.devices import choose_device
 from ganforget.errors import InputError
+from ganforget.evaluation.downstream import downstream_accuracy
 from ganforget.evaluation.evaluate import evaluate, spread
 from ganforget.evaluation.protocol import EvaluationProtocol
 from ganforget.evaluation.reference import measure_reference
@@ -66,6 +67,9 @@ def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -
     companions = Companions(splits.train.tensor(subject.companions))
     measures = evaluate(gan.G, lambda x, c: scores(gan.D, x, c, companions), reference).measures
     found = spread(gan.G, reference, range(options.generations))
+    if options.downstream:
+        progress.stage("Training a classifier on samples")
+        measures["acc_downstream"] = downstream_accuracy(gan.G, reference)
     if options.reconstruct and forget is not None:
         progress.stage("Fresh inversions for rec_u and rec_t")
         images = forget.dataset(splits.train)

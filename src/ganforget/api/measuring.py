@@ -11,8 +11,10 @@ from ganforget.api.preparation import Prepared
 from ganforget.api.reconstruction import reconstruction_errors
 from ganforget.api.task import UnlearningTask
 from ganforget.data import one_hot
+from ganforget.evaluation.downstream import downstream_accuracy
 from ganforget.evaluation.evaluate import evaluate
 from ganforget.evaluation.measures import substitution_of
+from ganforget.evaluation.protocol import EvaluationProtocol
 from ganforget.evaluation.reference import Reference, measure_reference
 from ganforget.evaluation.samples import quantise
 from ganforget.evaluation.stop_rule import AUC_DESTINATION, RECALL_DESTINATION, SUBSTITUTION_DESTINATION
@@ -75,6 +77,7 @@ def measure_before_and_after(
         reference = measure_reference(
             task.splits,
             task.forget,
+            EvaluationProtocol(classifier=task.options.classifier),
             seen=task.seen,
             companions=task.companions,
             device=device,
@@ -126,6 +129,8 @@ def _measure(
     assert task.splits is not None
     companions = Companions(task.splits.train.tensor(task.companions))
     evaluation = evaluate(gan.G, lambda x, c: scores(gan.D, x, c, companions), reference)
+    if task.options.downstream:
+        measures["acc_downstream"] = downstream_accuracy(gan.G, reference)
     return evaluation.measures | measures, {k: _rounded(v) for k, v in evaluation.scores.items() if v}
 
 

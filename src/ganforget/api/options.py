@@ -61,6 +61,9 @@ class EvaluateOptions:
     reconstruct: bool = False
     """Also measure rec_u and rec_t by fresh inversions; needs a forget set, and takes minutes."""
 
+    downstream: bool = False
+    """Also measure acc_downstream: a classifier trained on samples alone reads holdout images."""
+
     device: Device = "auto"
     """Where it runs; auto is CUDA where there is one."""
 

@@ -20,6 +20,7 @@ from ganforget.inversion.invert import Inversion, InversionConfig, invert
 from ganforget.models.latents import LatentStatistics, latent_statistics
 from ganforget.models.pictures import Pictures, first_pictures, load_pictures, mean_square
 from ganforget.models.scoring import companion_count
+from ganforget.models.vgg import load_vgg16
 from ganforget.progress import Progress
 from ganforget.randomness import permutation
 from ganforget.unlearning.cascade import Cascade, StopRule
@@ -159,10 +160,13 @@ def _given_fake_label(text: str) -> float:
 
 
 def _perceptual(task: UnlearningTask, device: torch.device) -> Perceptual | None:
-    """Return the network of λ2's term: the data set's classifier."""
-    if not task.options.lambda2 or task.splits is None:
+    """Return the network of λ2's term: VGG16 from the file that was named, else the data set's classifier."""
+    if not task.options.lambda2:
         return None
-    classifier = find_classifier(task.splits)
+    if task.options.perceptual is not None:
+        return load_vgg16(task.options.perceptual).to(device)
+    assert task.splits is not None
+    classifier = find_classifier(task.splits, task.options.classifier)
     assert classifier is not None  # resolve_task has looked
     network = classifier.network.to(device).requires_grad_(False)
     return lambda images: [network.features(images)]
@@ -172,7 +176,7 @@ def _class_rule(
     task: UnlearningTask, cascade: Cascade, checks: tuple[DiscriminatorCheck, GeneratorCheck], device: torch.device
 ) -> tuple[StopRule, str, float]:
     """Return the stop rule of a class, its words, and the destination of fd_u."""
-    classifier = None if task.splits is None else find_classifier(task.splits)
+    classifier = None if task.splits is None else find_classifier(task.splits, task.options.classifier)
     extractor = load_extractor("auto", classifier=classifier, device=device)
     pixels, labels = task.forget_images.images, task.forget_images.labels
     assert labels is not None

@@ -20,6 +20,7 @@ from ganforget.errors import DataError, ForgetSetError, InputError
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.reference import find_classifier
 from ganforget.models.gan import Gan
+from ganforget.models.vgg import load_vgg16
 from ganforget.options import SubstituteName, UnlearnOptions
 from ganforget.progress import Progress
 from ganforget.unlearning.presets import cascade_config
@@ -122,9 +123,15 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         if original.G.c_dim == 0:
             raise InputError(NO_CLASSES)
         if splits is not None:
-            load_extractor("auto", classifier=find_classifier(splits))  # a class's destination needs one
-    if options.lambda2 and (splits is None or find_classifier(splits) is None):
-        raise InputError("--lambda2 needs a perceptual network, and these data have no classifier; use --lambda2 0.")
+            load_extractor("auto", classifier=find_classifier(splits, options.classifier))  # for its destination
+    if options.lambda2 and options.perceptual is None:
+        if splits is None or find_classifier(splits, options.classifier) is None:
+            raise InputError(
+                "--lambda2 needs a perceptual network, and these data have no classifier; name a VGG16 file with "
+                "--perceptual, or use --lambda2 0."
+            )
+    elif options.perceptual is not None:
+        load_vgg16(options.perceptual)  # says here and now what is wrong with it
     duplicates = {"retain_exact": 0, "retain_near": 0, "holdout_exact": 0, "holdout_near": 0}
     if splits is not None:
         forget, duplicates, found = find_copies(forget, splits, include=options.forget_duplicates)

@@ -1,14 +1,15 @@
 """One unlearning run from beginning to end: a run folder with the unlearned GAN, its measures and a report."""
 
-import json
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ganforget.api.cost import kimg_seconds_of, spending
 from ganforget.api.measuring import Measured, measure_before_and_after
 from ganforget.api.preparation import Prepared, prepare
 from ganforget.api.task import UnlearningTask, resolve_task
@@ -21,7 +22,6 @@ from ganforget.options import UnlearnOptions
 from ganforget.progress import Progress, Silent
 from ganforget.report import write_report
 from ganforget.rundir import circumstances, new_run, read_run_config, require_place
-from ganforget.training.speed import seconds_per_kimg
 from ganforget.unlearning.cascade import Check
 from ganforget.unlearning.log import log_line
 from ganforget.unlearning.loop import run_cascade
@@ -98,7 +98,7 @@ def _plan(task: UnlearningTask) -> dict[str, Any]:
 
 def _config(task: UnlearningTask, device: torch.device) -> dict[str, Any]:
     options = asdict(task.options)
-    for name in ("data_path", "holdout_path", "forget", "outdir"):
+    for name in ("data_path", "holdout_path", "forget", "perceptual", "classifier", "outdir"):
         options[name] = None if options[name] is None else str(Path(options[name]).absolute())
     model = Path(task.options.model)
     if model.exists():
@@ -122,7 +122,7 @@ def _run(
 ) -> UnlearningResult:
     go_on = f"Stopped; go on with: ganforget resume {run}"
     with stop.at_once(go_on):
-        kimg_seconds = _probe(task, device, progress)
+        kimg_seconds = kimg_seconds_of(task, device, progress)
         prepared = prepare(task, device, progress, stop)
     for warning in prepared.warnings:
         progress.warn(warning)
@@ -131,7 +131,8 @@ def _run(
         state = load_cascade(state, run / "checkpoint")
         progress.note(f"Goes on at step {state.step}.")
     keep_json_lines(run / "log.jsonl", lambda line: 0 < state.step >= line["step"])
-    check = _cascade(prepared, state, run, progress, stop)
+    spent = spending(task.options.max_cost, prepared.inversion.seconds, kimg_seconds)
+    check = _cascade(prepared, state, run, progress, stop, spent)
     save_cascade(state, run / "checkpoint")  # also of a cascade that has ended: what follows can be stopped as well
     if stop.requested:
         raise Interrupted(f"Stopped at step {state.step}; go on with: ganforget resume {run}")
@@ -147,22 +148,14 @@ def _run(
     return UnlearningResult(run, results["reached"], results)
 
 
-_kimg_seconds: dict[str, float] = {}
-
-
-def _probe(task: UnlearningTask, device: torch.device, progress: Progress) -> float | None:
-    """Return the seconds that training takes for 1,000 images; measured once a process for the same networks."""
-    if not task.options.probe:
-        return None
-    config = task.original.config
-    key = json.dumps([config.G, config.D, str(device), torch.get_num_threads()], sort_keys=True)
-    if key not in _kimg_seconds:
-        progress.stage("Timing training, the unit of cost_kimg")
-        _kimg_seconds[key] = seconds_per_kimg(GanConfig(config.G, config.D), device)
-    return _kimg_seconds[key]
-
-
-def _cascade(prepared: Prepared, state: CascadeState, run: Path, progress: Progress, stop: StopRequest) -> Check:
+def _cascade(
+    prepared: Prepared,
+    state: CascadeState,
+    run: Path,
+    progress: Progress,
+    stop: StopRequest,
+    spent: Callable[[CascadeState], bool] | None,
+) -> Check:
     """Run the cascade with a log line at every check, and the resume state now and then."""
     progress.stage("Unlearning")
     config, saved = prepared.cascade.config, -math.inf  # so that the first check is saved as well
@@ -177,7 +170,7 @@ def _cascade(prepared: Prepared, state: CascadeState, run: Path, progress: Progr
             save_cascade(state, run / "checkpoint")
             saved = time.perf_counter()
 
-    return run_cascade(prepared.cascade, state, prepared.stop_rule, stop=stop, on_check=on_check)
+    return run_cascade(prepared.cascade, state, prepared.stop_rule, stop=stop, on_check=on_check, spent=spent)
 
 
 _SHOWN = ("auc_lu", "substitution", "fd_u", "class_recall")
@@ -254,6 +247,7 @@ def _results(
         "reached_by_estimate": check.reached,
         "steps": state.step,
         "max_steps": config.max_steps,
+        "max_cost": options.max_cost,
         "schedule_steps": config.schedule_steps,
         "classes": list(task.forget.classes),
         "n_forget": len(task.forget),

@@ -16,6 +16,7 @@ from ganforget.cli.exchange import export_network, import_network, inspect
 from ganforget.cli.forget_set import create_forget_set, show_forget_set
 from ganforget.cli.generate import generate
 from ganforget.cli.report import report
+from ganforget.cli.reproduce import reproduce
 from ganforget.cli.resume import resume
 from ganforget.cli.session import Session
 from ganforget.cli.train import train
@@ -98,6 +99,7 @@ def _application(session: Session) -> App:
         (inspect, {}),
         (import_network, {"name": "import"}),
         (export_network, {"name": "export"}),
+        (reproduce, {}),
     ]
     for position, (command, options) in enumerate(commands):
         if isinstance(command, App):

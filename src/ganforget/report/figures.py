@@ -60,9 +60,11 @@ def line_chart(
     goal: Goal | None = None,
     schedule_end: float | None = None,
     loss: bool = False,
+    across: str = "step",
 ) -> str:
     """Return ``lines`` over ``steps`` as SVG; ``goal`` marks the wanted side, ``schedule_end`` a step.
 
+    ``across`` names what ``steps`` count.
     Losses that are all positive and span more than a factor of 30 stand on a logarithmic axis.
     """
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
@@ -84,7 +86,7 @@ def line_chart(
             _mark_goal(axes, goal)
         axes.set_xlim(min(steps), max(steps) if max(steps) > min(steps) else min(steps) + 1)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-        axes.set_xlabel("step", loc="right", labelpad=1)
+        axes.set_xlabel(across, loc="right", labelpad=1)
         axes.grid(axis="y", color=STAND_INS["rule"], linewidth=0.6, alpha=0.6)
         axes.tick_params(length=3, which="major")
         axes.tick_params(length=0, which="minor", labelleft=False)

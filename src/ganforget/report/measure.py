@@ -27,6 +27,9 @@ class Measure:
     distance: bool = False
     """A Fréchet distance, which is named after its extractor."""
 
+    on_request: bool = False
+    """Left out of the table where it was not measured."""
+
     def text(self, value: float | None) -> str:
         """Return ``value`` as it stands in the table."""
         return significant(value) if self.places is None else decimal(value, self.places)
@@ -154,6 +157,15 @@ MEASURES = (
         "What the classifier reaches on real images: the ceiling of the line before.",
         "for comparison",
     ),
+    Measure(
+        "acc_downstream",
+        OTHERS,
+        "Real images read by a classifier trained on generated ones",
+        "Accuracy on holdout images of a classifier that has seen generated images alone; for a class, without the "
+        "class to forget.",
+        "close to before",
+        on_request=True,
+    ),
 )
 
 
@@ -190,6 +202,8 @@ def measure_rows(
             values = [None] + [ratio(columns[0][1], values) for _, values in columns[1:]]
         else:
             values = [values.get(measure.key) for _, values in columns]
+        if measure.on_request and all(value is None for value in values):
+            continue
         goal = goals.get(measure.key)
         name = f"{measure.name}, {fd_name}" if measure.distance and fd_name else measure.name
         starts = not rows or rows[-1].measure.group != measure.group

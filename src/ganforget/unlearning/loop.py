@@ -27,8 +27,11 @@ def run_cascade(
     stop: StopRequest,
     on_check: Callable[[CascadeState, dict[str, float], Check], None],
     steps: int | None = None,
+    spent: Callable[[CascadeState], bool] | None = None,
 ) -> Check:
     """Run until the destination is reached, ``max_steps`` (or exactly ``steps``) is done, or a stop is asked for.
+
+    ``spent(state)``, asked after every stop check, says that the cascade has cost enough and gives up.
 
     ``on_check(state, losses, check)`` is called after every stop check, the first one before the first step. Nothing
     counts as reached before the schedule of the substitutes has ended. Raises NumericalError as soon as a loss or, at
@@ -44,7 +47,7 @@ def run_cascade(
     losses: dict[str, float] = {}
     if state.step == 0:
         on_check(state, losses, check)
-    while state.step < last and not stop.requested and not (steps is None and _arrived(config, state, check)):
+    while state.step < last and not stop.requested and not (steps is None and _arrived(config, state, check, spent)):
         began = time.perf_counter()
         if config.preset == "paper":
             losses = paper_step(cascade, state)
@@ -65,10 +68,13 @@ def run_cascade(
     return check
 
 
-def _arrived(config: CascadeConfig, state: CascadeState, check: Check) -> bool:
-    """Whether a check has just found the destination reached, with the schedule at its end."""
-    checked = state.step > 0 and state.step % config.check_interval == 0
-    return checked and check.reached and state.step >= config.schedule_steps
+def _arrived(
+    config: CascadeConfig, state: CascadeState, check: Check, spent: Callable[[CascadeState], bool] | None
+) -> bool:
+    """Whether a check has just found the destination reached, with the schedule at its end, or all cost spent."""
+    if state.step == 0 or state.step % config.check_interval:
+        return False
+    return (check.reached and state.step >= config.schedule_steps) or (spent is not None and spent(state))
 
 
 def _check(stop_rule: StopRule, state: CascadeState, previous: Check | None) -> Check:

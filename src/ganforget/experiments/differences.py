@@ -1,0 +1,78 @@
+"""What differs between the paper's setting and ours, in sentences: they stand above every comparison."""
+
+from typing import Any
+
+from ganforget.experiments.catalogue import CLASS_INVERSIONS, Experiment, Plan, Row
+from ganforget.models.gan import Gan
+
+__all__ = ["setting_differences"]
+
+_NAMES = {"mnist": "MNIST", "cifar10": "CIFAR-10", "ffhq": "FFHQ at 256×256"}
+
+
+def setting_differences(
+    experiment: Experiment, plan: Plan, rows: list[Row], original: Gan, fd_names: list[str]
+) -> list[str]:
+    """Return the sentences for one experiment on one GAN."""
+    target, G = plan.target, original.config.G
+    runs = [c.options for row in rows for c in row.configurations if c.kind == "unlearn"]
+    said = [_network(target.name, original, _NAMES[experiment.dataset])]
+    if target.data != experiment.dataset:
+        said.append(
+            f"The data are a stand-in: {target.data} at {G['img_resolution']}×{G['img_resolution']} in place of "
+            f"{_NAMES[experiment.dataset]}. What agrees or differs here says nothing about the paper's own figures."
+        )
+    said.append(_distances(fd_names))
+    said.append(
+        "Seconds of two machines cannot be compared. Both sides are given as retraining ÷ unlearning, each on its own "
+        "machine; ours counts inversion, cascade and stop checks."
+    )
+    if runs:
+        said += _runs(runs, plan, target.perceptual is not None)
+    if experiment.name in ("table-14", "baseline"):
+        said.append(
+            "Retraining is the original's own training without the forget set, to the original's length in kimg. The "
+            "headline beside it takes the length at which it reaches the original's distance."
+        )
+    return said
+
+
+def _network(name: str, original: Gan, paper: str) -> str:
+    weights = sum(value.numel() for network in (original.G, original.D) for value in network.parameters())
+    seen = original.config.training.get("images_seen")
+    length = f", trained on {seen / 1000:,.0f} kimg" if seen else ""
+    return (
+        f"The GAN is {name}: a StyleGAN2 of {weights / 1e6:.1f} million weights{length}. The paper's were trained on "
+        f"{paper} by the official code, on a GPU; it states neither size nor length."
+    )
+
+
+def _distances(fd_names: list[str]) -> str:
+    if fd_names == ["FID"]:
+        return "Fréchet distances are FIDs, as the paper's."
+    named = " and ".join(fd_names) if fd_names else "on another network than Inception"
+    return (
+        f"Fréchet distances are {named}, not FIDs: only their ratios r can be compared, and for a class the ratio to "
+        "the destination (the paper's 150; ours the distance from the class to its nearest other class)."
+    )
+
+
+def _runs(runs: list[dict[str, Any]], plan: Plan, perceptual: bool) -> list[str]:
+    said = [
+        f"The paper preset is the paper's plain algorithm with its F_label and its destination. It names neither "
+        f"learning rates nor schedule: ours are those of our training. A run ends as not reached at {plan.max_cost:g} "
+        "kimg, which the paper does not do. The default preset is ours, with a destination that includes the "
+        "generator, and F_label placed from D_0's scores unless the table varies it."
+    ]
+    if any(run.get("invert") for run in runs):
+        said.append(
+            f"Of the class at most {CLASS_INVERSIONS} images are inverted, where the paper inverts all; D sees all."
+        )
+    if any(run.get("lambda2") for run in runs):
+        network = "the VGG16 of the file given" if perceptual else "the data set's classifier, not VGG"
+        said.append(f"The perceptual distance of λ2 uses {network}.")
+    said.append(
+        "The paper gives one figure a cell, of one run it seems. Ours are means over the seeds, each with a forget set "
+        "of its own; AUC l,u is over retain images that the run never saw, which the paper does not say."
+    )
+    return said

@@ -1,0 +1,110 @@
+"""One configuration, run or gone on with, and the row that is kept of it; also the row of one that failed."""
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ganforget.api.calls import as_options
+from ganforget.api.unlearning import resume_unlearning, run_unlearning
+from ganforget.errors import GanForgetError, Interrupted
+from ganforget.experiments.configuration import Configuration
+from ganforget.experiments.membership import measure_original
+from ganforget.experiments.results import SCHEMA_VERSION
+from ganforget.experiments.retraining import measure_retraining, retrain
+from ganforget.files import read_json
+from ganforget.options import Device, UnlearnOptions
+from ganforget.progress import Progress, Silent
+from ganforget.rundir import circumstances
+
+__all__ = ["execute"]
+
+_DROPPED = ("images", "duplicates", "leak")
+
+
+def execute(
+    configuration: Configuration,
+    outdir: Path,
+    *,
+    device: Device = "auto",
+    retrained: Iterable[Path] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run ``configuration`` under ``outdir`` and return its row.
+
+    A run that was stopped is gone on with, and one that ended without its row being written is read. An error on
+    purpose or an internal one makes a row of status "failed" that says it in a sentence; Interrupted and
+    KeyboardInterrupt pass through.
+    """
+    progress = progress or Silent()
+    began = time.perf_counter()
+    row: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "hash": configuration.hash,
+        "kind": configuration.kind,
+        "words": configuration.words,
+        "model": Path(configuration.target.model).name,
+        "data": Path(configuration.target.data).name,
+        "seed": configuration.seed,
+        "options": configuration.options,
+    }
+    try:
+        found = _KINDS[configuration.kind](configuration, outdir, device, tuple(retrained), progress)
+        row |= {"status": "done", **found}
+    except Interrupted:
+        raise
+    except GanForgetError as error:
+        row |= {"status": "failed", "error": str(error)}
+    except Exception as error:
+        row |= {"status": "failed", "error": f"internal error: {type(error).__name__}: {error}"}
+    for key, value in circumstances(str(device)).items():
+        row.setdefault(key, value)
+    return row | {"duration": round(time.perf_counter() - began, 1)}
+
+
+def _unlearn(
+    configuration: Configuration, outdir: Path, device: Device, retrained: tuple[Path, ...], progress: Progress
+) -> dict[str, Any]:
+    target, folder = configuration.target, outdir / "runs" / configuration.hash
+    run = _last_run(folder)
+    if run is None or not (run / "results.json").exists():
+        if run is not None and (run / "config.json").exists():
+            progress.note(f"Goes on with {run}.")
+            run = resume_unlearning(run, progress).run
+        else:
+            given = {**configuration.options, "seed": configuration.seed, "model": target.model, "data": target.data}
+            given |= {"data_path": target.data_path, "classifier": target.classifier}
+            given |= {"perceptual": target.perceptual if configuration.options.get("lambda2") else None}
+            options = as_options(UnlearnOptions, None, {**given, "device": device, "outdir": folder})
+            run = run_unlearning(options, progress).run
+    assert run is not None
+    results = read_json(run / "results.json", kind="results file")
+    config = read_json(run / "config.json", kind="run configuration")
+    kept = {key: config[key] for key in ("commit", "hardware", "versions", "started", "model_hash")}
+    measured = {key: value for key, value in results.items() if key not in (*_DROPPED, "schema_version")}
+    return {**kept, "run": str(run.relative_to(outdir)), "results": measured, "seconds": results["seconds"]}
+
+
+def _retrain(
+    configuration: Configuration, outdir: Path, device: Device, retrained: tuple[Path, ...], progress: Progress
+) -> dict[str, Any]:
+    folder = outdir / "runs" / configuration.hash
+    run = retrain(configuration, folder, _last_run(folder), retrained, device, progress)
+    inside = run.is_relative_to(outdir)
+    found = measure_retraining(configuration, run, device, progress)
+    return {**found, "run": str(run.relative_to(outdir)) if inside else run.name}
+
+
+def _measure(
+    configuration: Configuration, outdir: Path, device: Device, retrained: tuple[Path, ...], progress: Progress
+) -> dict[str, Any]:
+    return measure_original(configuration, device, progress)
+
+
+_KINDS = {"unlearn": _unlearn, "retrain": _retrain, "measure": _measure}
+
+
+def _last_run(folder: Path) -> Path | None:
+    """Return the newest run folder in the folder of a configuration."""
+    runs = sorted(path for path in folder.glob("*-*") if path.is_dir())
+    return runs[-1] if runs else None

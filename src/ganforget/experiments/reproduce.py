@@ -1,0 +1,123 @@
+"""Experiments from names to tables: resolve, run what is missing, compare, and write the pages."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganforget.api.model import load_model
+from ganforget.data.suggestion import shortened
+from ganforget.errors import InputError
+from ganforget.experiments.catalogue import EXPERIMENTS, Experiment, Plan, Row, find_experiment
+from ganforget.experiments.comparison import compare
+from ganforget.experiments.configuration import Configuration, Target
+from ganforget.experiments.differences import setting_differences
+from ganforget.experiments.options import ReproduceOptions
+from ganforget.experiments.page import write_markdown, write_page
+from ganforget.experiments.results import SCHEMA_VERSION, read_rows
+from ganforget.experiments.retraining import original_kimg
+from ganforget.experiments.runner import run_configurations, still_to_run
+from ganforget.files import write_json
+from ganforget.progress import Progress, Silent
+
+__all__ = ["Reproduced", "reproduce"]
+
+_MODELS = {"digits": "digits", "mnist": str(Path("models") / "mnist32")}
+"""GANs of this repository, by data set."""
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """What came of one experiment."""
+
+    experiment: Experiment
+    configurations: tuple[Configuration, ...]
+    missing: tuple[Configuration, ...]
+    """What a dry run would run."""
+    comparison: dict[str, Any] | None
+    """None for a dry run."""
+    page: Path | None
+
+
+def reproduce(names: tuple[str, ...], options: ReproduceOptions, progress: Progress | None = None) -> list[Reproduced]:
+    """Run the experiments ``names`` and write ``NAME.json``, ``NAME.md`` and ``NAME.html`` for each.
+
+    Raises InputError for an unknown name (with the near ones), a model or data that are not there, a results file of
+    another schema version, and where ``only`` leaves nothing.
+    """
+    progress = progress or Silent()
+    experiments = [find_experiment(name) for name in dict.fromkeys(names)]
+    if not experiments:
+        raise InputError(f"Name an experiment: {', '.join(EXPERIMENTS)}.")
+    planned = [(experiment, *_planned(experiment, options)) for experiment in experiments]
+    rows = read_rows(options.outdir)
+    everything = [c for _, _, lines in planned for line in lines for c in line.configurations]
+    if options.dry_run:
+        return [
+            Reproduced(e, found := _all(lines), tuple(still_to_run(found, rows, retry=options.retry)), None, None)
+            for e, _, lines in planned
+        ]
+    rows = run_configurations(everything, options, progress)
+    progress.stage("Writing the tables")
+    return [_write(experiment, plan, lines, rows, options) for experiment, plan, lines in planned]
+
+
+def _planned(experiment: Experiment, options: ReproduceOptions) -> tuple[Plan, list[Row]]:
+    """Return the experiment's plan and the rows that ``only`` leaves of it."""
+    data = options.data or experiment.dataset
+    model = options.model or _MODELS.get(data)
+    if model is None:
+        raise InputError(f"{experiment.name} needs a GAN trained on {data}; name it with --model, and --data its data.")
+    target = Target(model, data, options.data_path, options.perceptual, options.classifier)
+    for path in (options.perceptual, options.classifier):
+        if path is not None and not path.is_file():
+            raise InputError(f"There is no file {path}; check --perceptual and --classifier.")
+    load_model(model)  # says here and now what is wrong with it
+    retrains = experiment.name in ("table-14", "baseline")
+    kimg = (options.retrain_kimg or original_kimg(model)) if retrains else 0.0
+    plan = Plan(target, options.seeds, options.max_cost, options.sham, kimg)
+    rows = [row for row in experiment.rows(plan) if all(text in row.name for text in options.only)]
+    if not rows:
+        names = list(dict.fromkeys(row.name for row in experiment.rows(plan)))
+        wanted = " and ".join(options.only)
+        raise InputError(f"No row of {experiment.name} holds {wanted}; its rows are such as {shortened(names)}.")
+    return plan, rows
+
+
+def _all(rows: list[Row]) -> tuple[Configuration, ...]:
+    return tuple(configuration for row in rows for configuration in row.configurations)
+
+
+def _write(
+    experiment: Experiment, plan: Plan, lines: list[Row], rows: dict[str, dict[str, Any]], options: ReproduceOptions
+) -> Reproduced:
+    configurations = _all(lines)
+    comparison = compare(experiment, lines, rows)
+    original = load_model(plan.target.model)
+    asked = [rows[c.hash] for c in configurations if c.hash in rows]
+    comparison |= {
+        "schema_version": SCHEMA_VERSION,
+        "differences": setting_differences(experiment, plan, lines, original, comparison["fd_names"]),
+        "pictures": list(experiment.pictures),
+        "scores": next((row["scores"] for row in asked if row.get("scores")), {}),
+        "made_of": _made_of(asked),
+    }
+    place = options.outdir / experiment.name
+    write_json(place.with_suffix(".json"), comparison)
+    write_markdown(comparison, place.with_suffix(".md"))
+    write_page(comparison, place.with_suffix(".html"), folder=options.outdir)
+    return Reproduced(experiment, configurations, (), comparison, place.with_suffix(".html"))
+
+
+def _made_of(rows: list[dict[str, Any]]) -> str:
+    """Return by what the rows were made, in a sentence."""
+    commits = sorted({str(row.get("commit")) for row in rows})
+    machines = sorted({_machine(row.get("hardware") or {}) for row in rows})
+    failed = sum(row["status"] == "failed" for row in rows)
+    text = f"{len(rows)} runs of ganforget at {', '.join(commits)} on {'; '.join(machines)}."
+    return text + (f" {failed} of them failed." if failed else "")
+
+
+def _machine(hardware: dict[str, Any]) -> str:
+    what = hardware.get("gpu") or hardware.get("cpu") or os.uname().machine
+    return f"{what}, {hardware.get('threads', '?')} threads"

@@ -1,0 +1,162 @@
+"""Paper beside ours: hand-made rows give numbers worked by hand, and both pages say them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ganforget.experiments.catalogue import EXPERIMENTS, Plan, Row
+from ganforget.experiments.comparison import compare
+from ganforget.experiments.configuration import Configuration, Target
+from ganforget.experiments.page import write_markdown, write_page
+from ganforget.experiments.retraining import reaching, training_seconds
+from ganforget.experiments.wording import lines_of
+
+PLAN = Plan(Target("digits", "digits"), retrain_kimg=300.0)
+CURVE = [
+    {"kimg": 100.0, "seconds": 50.0, "fd_l": 6.0},
+    {"kimg": 200.0, "seconds": 110.0, "fd_l": 3.0},
+    {"kimg": 300.0, "seconds": 180.0, "fd_l": 3.1},
+]
+
+
+def unlearned(c: Configuration, **after: Any) -> dict[str, Any]:
+    """Return a row of an unlearning run."""
+    before = {"auc_lu": 0.5, "fd_l": 2.0, "fd_floor": 2.5, "acc": 0.9}
+    measures = {"auc_lu": 0.8, "fd_l": 3.0, "acc": 0.8, "substitution": 0.5, "rec_u": 0.004, "rec_t": 0.003} | after
+    results = {"before": before, "after": measures, "reached": True, "steps": 100, "cost_kimg": 4.0}
+    return {
+        "hash": c.hash,
+        "kind": c.kind,
+        "status": "done",
+        "model": "digits",
+        "data": "digits",
+        "options": c.options,
+        "words": c.words,
+        "seconds": {"total": 20.0},
+        "run": f"runs/{c.hash}",
+        "results": results | {"fd_name": "FD (digits-classifier)"},
+    }
+
+
+def retrained(c: Configuration) -> dict[str, Any]:
+    """Return a row of a retraining that reaches the original's distance at 200 kimg."""
+    return unlearned(c) | {
+        "curve": CURVE,
+        "original": {"fd_l": 3.05, "kimg": 300.0},
+        "to_original_kimg": reaching(CURVE, kimg=300.0),
+        "to_original_distance": reaching(CURVE, fd_l=3.05),
+        "results": {"after": {"fd_l": 3.1, "acc": 0.95}, "fd_name": "FD (digits-classifier)"},
+    }
+
+
+def rows_of(name: str, *texts: str) -> list[Row]:
+    return [row for row in EXPERIMENTS[name].rows(PLAN) if all(text in row.name for text in texts)]
+
+
+@pytest.fixture
+def baseline() -> dict[str, Any]:
+    rows = rows_of("baseline")
+    results = {}
+    for row in rows:
+        for c in row.configurations:
+            results[c.hash] = retrained(c) if c.kind == "retrain" else unlearned(c)
+    return compare(EXPERIMENTS["baseline"], rows, results)
+
+
+def test_retraining_beside_unlearning(baseline: dict[str, Any]):
+    whose = [line["whose"] for line in baseline["lines"]]
+    assert whose == ["paper, retrained", "paper", "ours, retrained", "ours, paper preset", "ours, default preset"]
+    theirs_retrained, theirs, ours_retrained, ours, _ = baseline["lines"]
+    assert theirs_retrained["cells"] == {"fd_l": [None, 3.28], "acc": [None, 0.80]}
+    assert theirs["cells"]["saving"][0] == pytest.approx(66847.64 / 360.84)
+    assert ours["cells"]["saving"] == [180 / 20]  # seconds to the original's length ÷ seconds of unlearning
+    assert ours["cells"]["kimg_saving"] == [200 / 4]  # kimg to the original's distance ÷ cost
+    assert ours["differences"]["saving"] == pytest.approx(9 - 66847.64 / 360.84)
+    assert ours_retrained["differences"] == {"acc": pytest.approx(0.15)}
+    assert "fd_l" not in ours["differences"]  # on another network than the paper's
+
+
+def test_means_are_over_runs_and_differences_to_the_paper():
+    rows = rows_of("table-2", "item-64 few-shot average, paper")
+    first, second, third = rows[0].configurations
+    results = {
+        first.hash: unlearned(first),
+        second.hash: unlearned(second, auc_lu=0.9, rec_u=0.002),
+        third.hash: {"hash": third.hash, "kind": "unlearn", "status": "failed", "error": "It broke."},
+    }
+    paper, ours = compare(EXPERIMENTS["table-2"], rows, results)["lines"]
+    assert paper["cells"]["auc_lu"] == [0.51, 0.86]
+    assert paper["cells"]["r"][0] == pytest.approx(3.43 / 3.30)
+    assert ours["cells"]["auc_lu"] == [0.5, pytest.approx(0.85)]
+    assert ours["cells"]["r"] == [pytest.approx(1.2)]  # 3.0 ÷ the floor of 2.5, which is above 2.0
+    assert ours["cells"]["rec"] == [pytest.approx(0.0)]  # the mean of +0.001 and −0.001
+    assert ours["differences"]["auc_lu"] == pytest.approx(-0.01)
+    assert (ours["runs"], ours["asked"], ours["reached"]) == (2, 3, 2)
+    assert ours["failures"] == ["It broke."]
+    assert ours["cells"]["saving"] == [None]  # no retrained GAN was measured
+
+
+def test_a_class_is_compared_by_the_ratio_to_its_destination():
+    rows = rows_of("table-5", "few-shot other-class, default")
+    results = {}
+    for c in rows[0].configurations:
+        results[c.hash] = unlearned(c, fd_u=300.0, class_recall=0.01)
+        results[c.hash]["results"]["fd_u_destination"] = 240.0
+    comparison = compare(EXPERIMENTS["table-5"], rows, results)
+    paper, ours = comparison["lines"]
+    assert paper["cells"]["destination"] == [pytest.approx(157.27 / 150)]
+    assert ours["cells"]["destination"] == [1.25]
+    assert {"class_recall", "acc_downstream"} <= set(comparison["columns"])
+    assert "rec" not in comparison["columns"]
+
+
+def test_what_has_not_been_run_says_so():
+    rows = rows_of("table-13")
+    texts = lines_of(compare(EXPERIMENTS["table-13"], rows, {}))
+    assert {line["reached"] for line in texts if not line["paper"]} == {"not run yet"}
+    assert [line["cells"][0]["text"] for line in texts if line["paper"]] == [
+        "0.580 → 0.420",
+        "0.680 → 0.550",
+        "0.690 → 0.500",
+    ]
+
+
+def test_both_pages_hold_the_same_figures(baseline: dict[str, Any], tmp_path: Path):
+    baseline |= {"differences": ["The <network> differs."], "pictures": [], "scores": {}, "made_of": "7 runs."}
+    write_markdown(baseline, tmp_path / "b.md")
+    write_page(baseline, tmp_path / "b.html", folder=tmp_path)
+    markdown, page = (tmp_path / "b.md").read_text(), (tmp_path / "b.html").read_text()
+    for text in ("185.3", "9.0", "−176.3", "50.0", "3 of 3"):
+        assert text in markdown
+        assert text in page
+    assert "The &lt;network&gt; differs." in page
+    assert "reaches it at 200 kimg" in markdown
+    assert page.count("<svg") == 1
+    assert "http" not in page.replace("http://www.w3.org", "").replace("http-equiv", "")
+
+
+def test_pictures_and_histograms_are_embedded(baseline: dict[str, Any], tmp_path: Path):
+    line = baseline["lines"][3]
+    images = tmp_path / line["runs_at"][0] / "images"
+    images.mkdir(parents=True)
+    (images / "samples_before.png").write_bytes(b"png")
+    scores = {"retain": [0.1, 0.4], "holdout": [0.0, 0.2], "generated": [-1.0, -0.5]}
+    baseline |= {"differences": [], "pictures": ["samples_before", "samples_after"], "scores": scores, "made_of": ""}
+    write_page(baseline, tmp_path / "b.html", folder=tmp_path)
+    page = (tmp_path / "b.html").read_text()
+    assert page.count("data:image/png;base64,cG5n") == 1  # the other sheet is not there
+    assert "test images (2)" in page
+
+
+def test_when_a_curve_arrives():
+    assert reaching(CURVE, fd_l=3.05) == CURVE[1]
+    assert reaching(CURVE, kimg=250.0) == CURVE[2]
+    assert reaching(CURVE, fd_l=1.0) is None
+
+
+def test_seconds_between_the_lines_of_a_log():
+    ticks = [(10.0, 20.0), (30.0, 80.0)]
+    assert [training_seconds(ticks, kimg) for kimg in (5.0, 10.0, 20.0, 30.0)] == [10.0, 20.0, 50.0, 80.0]
+    assert training_seconds(ticks, 40.0) is None
+    assert training_seconds([], 1.0) is None
