@@ -31,6 +31,7 @@ ORDER = [
     ["substitute"],
     ["unlearning"],
     ["evaluation"],
+    ["audit"],
     ["report"],
     ["api"],
     ["cli"],
