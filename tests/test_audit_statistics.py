@@ -71,12 +71,12 @@ def test_bootstrap_areas_equal_resampling_by_hand():
 def test_intervals_hold_the_truth_as_often_as_they_say():
     # P(N(0.7, 1) > N(0, 1)) = Φ(0.7 / √2) = 0.6897
     held = 0
-    for seed in range(200):
+    for seed in range(120):
         random = np.random.default_rng(seed)
         member, outside = random.normal(0.7, 1, 64), random.normal(0, 1, 180)
-        found = measure_separation(member, outside, bootstrap(64, 180, seed=seed, draws=400))
+        found = measure_separation(member, outside, bootstrap(64, 180, seed=seed, draws=200))
         held += found.auc_low <= 0.6897 <= found.auc_high
-    assert 180 <= held <= 198  # 190 expected, standard deviation 3
+    assert 107 <= held <= 119  # 114 expected, standard deviation 2.4
 
 
 def test_both_tails_are_measured():
@@ -98,9 +98,9 @@ def test_the_detectable_effect_is_found_as_often_as_it_says():
     random = np.random.default_rng(0)
     found = [
         mannwhitneyu(random.normal(shift, 1, n), random.normal(0, 1, m)).pvalue < alpha  # type: ignore[attr-defined]
-        for _ in range(600)
+        for _ in range(400)
     ]
-    assert np.mean(found) == pytest.approx(power, abs=0.06)
+    assert np.mean(found) == pytest.approx(power, abs=0.07)
     assert minimum_detectable_auc(1000, 5000) < minimum_detectable_auc(64, 180) < minimum_detectable_auc(10, 20)
 
 

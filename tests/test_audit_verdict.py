@@ -13,7 +13,7 @@ from ganforget.audit.verdict import FAMILY_LEVEL, Finding, Judgement, holm, judg
 MEMBERS, OUTSIDE, ATTACKS = 64, 180, 5
 
 
-def verdicts(now: float, before: float, *, references: int = 2, worlds: int = 60, seed: int = 0) -> Counter[str]:
+def verdicts(now: float, before: float, *, references: int = 2, worlds: int = 40, seed: int = 0) -> Counter[str]:
     """Judge synthetic GANs whose D scores forget images ``now`` and ``before`` deviations too high.
 
     The first attack sees all of it, the others a third. Images are easy or hard for every GAN alike.
@@ -25,7 +25,7 @@ def verdicts(now: float, before: float, *, references: int = 2, worlds: int = 60
         return member + shift, outside
 
     for world in range(worlds):
-        drawn = bootstrap(MEMBERS, OUTSIDE, seed=world, draws=300)
+        drawn = bootstrap(MEMBERS, OUTSIDE, seed=world, draws=150)
         findings = []
         for attack in range(ATTACKS):
             share = 1.0 if attack == 0 else 1 / 3
@@ -45,12 +45,12 @@ def verdicts(now: float, before: float, *, references: int = 2, worlds: int = 60
 )
 def test_known_truths_are_told_nineteen_times_of_twenty(truth: str, now: float, references: int):
     # 1.9 deviations are an AUC of 0.91, −1.2 one of 0.20: an overfitted GAN, and the paper's destination
-    assert verdicts(now, 1.9, references=references)[truth] >= 57
+    assert verdicts(now, 1.9, references=references)[truth] >= 38
 
 
 def test_an_original_without_membership_tells_nothing():
     found = verdicts(0.0, 0.0)
-    assert found["cannot tell"] >= 57
+    assert found["cannot tell"] >= 38
     assert found["matched"] == 0
 
 
@@ -58,7 +58,7 @@ def test_nothing_done_to_a_weak_original_is_never_called_a_match():
     # 0.74 deviations are an AUC of 0.70, that of the bundled digits GAN
     found = verdicts(0.74, 0.74)
     assert found["matched"] == 0
-    assert found["under-unlearned"] >= 54
+    assert found["under-unlearned"] >= 36
 
 
 def finding(effect: float, control: float = 0.4, *, deviation: float = 0.04, name: str = "a") -> Finding:
