@@ -32,6 +32,7 @@ ORDER = [
     ["substitute"],
     ["unlearning"],
     ["evaluation"],
+    ["audit"],
     ["report"],
     ["api"],
     ["experiments"],

@@ -7,7 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ganforget.api.calls import evaluate, generate, train, unlearn
+    from ganforget.api.audit_options import AuditOptions
+    from ganforget.api.auditing import AuditResult, resume_audit
+    from ganforget.api.calls import audit, evaluate, generate, train, unlearn
+    from ganforget.api.certifying import verify_certificate
     from ganforget.api.exchange import export_model, import_model, inspect
     from ganforget.api.model import load_model
     from ganforget.api.options import EvaluateOptions, GenerateOptions
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from ganforget.version import __version__
 
 __all__ = [
+    "AuditOptions",
+    "AuditResult",
     "DataError",
     "DataSpec",
     "DownloadError",
@@ -52,6 +57,7 @@ __all__ = [
     "UnlearnOptions",
     "UnlearningResult",
     "__version__",
+    "audit",
     "evaluate",
     "export_model",
     "generate",
@@ -59,16 +65,21 @@ __all__ = [
     "inspect",
     "load_data",
     "load_model",
+    "resume_audit",
     "resume_training",
     "resume_unlearning",
     "train",
     "unlearn",
+    "verify_certificate",
     "write_report",
 ]
 
 _HOMES = {
-    "api.calls": ("evaluate", "generate", "train", "unlearn"),
     "api.exchange": ("export_model", "import_model", "inspect"),
+    "api.audit_options": ("AuditOptions",),
+    "api.auditing": ("AuditResult", "resume_audit"),
+    "api.calls": ("audit", "evaluate", "generate", "train", "unlearn"),
+    "api.certifying": ("verify_certificate",),
     "api.model": ("load_model",),
     "api.options": ("EvaluateOptions", "GenerateOptions"),
     "api.training": ("resume_training",),

@@ -43,7 +43,7 @@ def require_place(outdir: Path) -> None:
 
 
 def read_run_config(run: Path, command: str | None = None) -> dict[str, Any]:
-    """Read the config.json of a run of ``command`` ("train" or "unlearn"; None: of either).
+    """Read the config.json of a run of ``command`` ("train", "unlearn" or "audit"; None: of any).
 
     Raises InputError where ``run`` is no run folder, or one of another command.
     """
@@ -51,8 +51,12 @@ def read_run_config(run: Path, command: str | None = None) -> dict[str, Any]:
         raise InputError(f"There is no run in {run}; expected a numbered folder that ganforget made.")
     config = read_json(run / "config.json", kind="run configuration")
     found = config.get("command") if isinstance(config, dict) else None
-    if found not in ((command,) if command else ("train", "unlearn")) or not isinstance(config.get("options"), dict):
-        raise InputError(f"{run} is no {command or 'training or unlearning'} run; expected a folder that it made.")
+    if found not in ((command,) if command else ("train", "unlearn", "audit")) or not isinstance(
+        config.get("options"), dict
+    ):
+        raise InputError(
+            f"{run} is no {command or 'training, unlearning or audit'} run; expected a folder that it made."
+        )
     return config
 
 

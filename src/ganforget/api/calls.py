@@ -6,6 +6,8 @@ from dataclasses import MISSING, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from ganforget.api.audit_options import AuditOptions
+from ganforget.api.auditing import AuditResult, run_audit
 from ganforget.api.evaluating import evaluate_model
 from ganforget.api.generating import generate_images
 from ganforget.api.options import EvaluateOptions, GenerateOptions
@@ -17,7 +19,7 @@ from ganforget.options import UnlearnOptions
 from ganforget.progress import Progress
 from ganforget.training.options import TrainOptions
 
-__all__ = ["as_options", "evaluate", "generate", "train", "unlearn"]
+__all__ = ["as_options", "audit", "evaluate", "generate", "train", "unlearn"]
 
 Options = TypeVar("Options", bound=Any)
 
@@ -35,6 +37,14 @@ def unlearn(
 def train(options: TrainOptions | None = None, /, *, progress: Progress | None = None, **given: Any) -> Path:
     """Train a GAN and return its run folder: ``train(data="digits", kimg=20)``. Takes the fields of `TrainOptions`."""
     return train_gan(as_options(TrainOptions, options, given), progress)
+
+
+def audit(options: AuditOptions | None = None, /, *, progress: Progress | None = None, **given: Any) -> AuditResult:
+    """Audit an unlearned GAN: ``audit(model="runs/00000-…", retrained=("runs/00001-…",)).verdict``.
+
+    Takes the fields of `AuditOptions`. The run folder holds audit.json, a report and a certificate.
+    """
+    return run_audit(as_options(AuditOptions, options, given), progress)
 
 
 def evaluate(

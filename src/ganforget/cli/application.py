@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
+from ganforget.cli.audit import audit
 from ganforget.cli.data import download_data, list_data
 from ganforget.cli.demo import demo
 from ganforget.cli.evaluate import evaluate
@@ -21,6 +22,7 @@ from ganforget.cli.resume import resume
 from ganforget.cli.session import Session
 from ganforget.cli.train import train
 from ganforget.cli.unlearn import preset_defaults, unlearn
+from ganforget.cli.verify import verify
 from ganforget.errors import GanForgetError
 
 __all__ = ["main"]
@@ -90,6 +92,8 @@ def _application(session: Session) -> App:
         (demo, {}),
         (unlearn, {"help_epilogue": f"{preset_defaults()}\n\n{_STATUSES}"}),
         (resume, {}),
+        (audit, {}),
+        (verify, {}),
         (report, {}),
         (evaluate, {}),
         (generate, {}),

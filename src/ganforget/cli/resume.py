@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from ganforget.cli.audit import print_audit
 from ganforget.cli.session import Session
 from ganforget.cli.train import print_training
 from ganforget.cli.unlearn import print_run
@@ -21,7 +22,7 @@ def resume(
     r1_gamma: float | None = None,
     session: Annotated[Session, Parameter(parse=False)],
 ) -> int:
-    """Go on with a training or an unlearning run that was stopped.
+    """Go on with a training, an unlearning run or an audit that was stopped.
 
     Parameters
     ----------
@@ -44,9 +45,20 @@ def resume(
         with session.progress() as progress:
             resume_training(run, progress, changes=changes)
         return print_training(run, session)
-    if changes:
-        option = next(iter(changes)).replace("_", "-")
-        raise InputError(f"--{option} is for training runs, and {run} is a run of unlearning; leave it out.")
+    if read_run_config(run)["command"] == "audit":
+        from ganforget.api.auditing import resume_audit
+
+        _refuse(changes, run, "an audit")
+        with session.progress() as progress:
+            audited = resume_audit(run, progress)
+        return print_audit(audited, session)
+    _refuse(changes, run, "a run of unlearning")
     with session.progress() as progress:
         result = resume_unlearning(run, progress)
     return print_run(result, session, progress.warnings)
+
+
+def _refuse(changes: dict[str, float], run: Path, kind: str) -> None:
+    if changes:
+        option = next(iter(changes)).replace("_", "-")
+        raise InputError(f"--{option} is for training runs, and {run} is {kind}; leave it out.")

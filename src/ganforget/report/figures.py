@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ganforget.report.goal import Goal
 
-__all__ = ["Line", "line_chart", "ridge_chart"]
+__all__ = ["POINTS_PER_INCH", "STAND_INS", "STYLE", "Line", "inline_svg", "line_chart", "ridge_chart"]
 
 PAINTS = ("ink", "muted", "rule", "goal", "retain", "forget", "holdout", "generated", "fourth")
 """CSS variables of the page; Matplotlib is handed a stand-in colour for each, to be replaced in the SVG."""
@@ -90,7 +90,7 @@ def line_chart(
         axes.grid(axis="y", color=STAND_INS["rule"], linewidth=0.6, alpha=0.6)
         axes.tick_params(length=3, which="major")
         axes.tick_params(length=0, which="minor", labelleft=False)
-        return _svg(figure, name)
+        return inline_svg(figure, name)
 
 
 def ridge_chart(
@@ -99,6 +99,7 @@ def ridge_chart(
     *,
     limits: tuple[float, float],
     mark: float | None = None,
+    axis: str = "score (the discriminator’s raw output)",
 ) -> str:
     """Return histograms of ``groups`` (label, paint, scores) as SVG, one below the other within ``limits``.
 
@@ -126,8 +127,8 @@ def ridge_chart(
             axes.text(0, 0.99, label, transform=axes.transAxes, va="top", fontsize=11)
             if row:
                 axes.set_xticks([])
-        figure.axes[-1].set_xlabel("score (the discriminator’s raw output)", loc="right", labelpad=2)
-        return _svg(figure, name)
+        figure.axes[-1].set_xlabel(axis, loc="right", labelpad=2)
+        return inline_svg(figure, name)
 
 
 def _shares(scores: list[float], edges: np.ndarray) -> np.ndarray:
@@ -151,7 +152,7 @@ def _mark_goal(axes: Axes, goal: Goal) -> None:
     axes.axhline(goal.bound, color=STAND_INS["goal"], linewidth=1.2, linestyle=(0, (4, 3)))
 
 
-def _svg(figure: Figure, name: str) -> str:
+def inline_svg(figure: Figure, name: str) -> str:
     """Return the figure as SVG to stand inside HTML: no prologue, own ids, page colours, page typeface."""
     buffer = io.StringIO()
     figure.savefig(

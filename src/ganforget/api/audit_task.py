@@ -1,0 +1,153 @@
+"""From options to a checked audit: the GANs, the forget set, the images, the attacks. Writes nothing."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ganforget.api.audit_options import AuditOptions
+from ganforget.api.model import BUNDLED_MODELS, find_model, load_model
+from ganforget.api.selection import choose_forget_set, find_copies
+from ganforget.api.task import load_training_data
+from ganforget.audit.attacks.registry import ATTACKS
+from ganforget.audit.knowledge import FULL, QUICK
+from ganforget.audit.subject import AuditSubject, audit_images
+from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet, did_you_mean
+from ganforget.errors import ForgetSetError, InputError, ModelFileError
+from ganforget.models.gan import Gan
+from ganforget.rundir import read_run_config
+
+__all__ = ["AuditTask", "resolve_audit"]
+
+
+@dataclass(frozen=True, eq=False)
+class AuditTask:
+    """Everything that an audit works on, checked."""
+
+    options: AuditOptions
+    subject: AuditSubject
+    splits: DataSplits
+    forget: ForgetSet
+    attacks: tuple[str, ...]
+    run: dict[str, Any] | None
+    """The configuration of the unlearning run that is audited; None for a bare model."""
+    verified: tuple[bool, ...]
+    """For each retrained GAN whether its run records that it was trained without the forget images."""
+    warnings: tuple[str, ...]
+
+
+def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
+    """Check ``options`` and return the audit; every InputError comes from here."""
+    assert options.model is not None
+    run = _unlearning_run(Path(options.model))
+    options = _completed(options, run)
+    assert options.model is not None
+    assert options.original is not None
+    unlearned, original = load_model(options.model), load_model(options.original)
+    _require_like(unlearned, original, options.original)
+    splits = load_training_data(_data(options, original), original)
+    forget = _forget_set(options, splits, original)
+    verified, warnings = [], []
+    retrained = [load_model(folder) for folder in options.retrained]
+    for folder, gan in zip(options.retrained, retrained, strict=True):
+        _require_like(gan, original, str(folder))
+        verified.append(_excludes(folder, forget))
+        if not verified[-1]:
+            warnings.append(f"{folder} does not record what it was trained without; that it never saw them is trusted.")
+    budget = QUICK if options.quick else FULL
+    images = audit_images(splits, forget, original, budget, seed=options.seed, whole_holdout=options.whole_holdout)
+    warnings += find_copies(forget, splits, include=False)[2]
+    exchangeable = "random" in forget.selection
+    gans = [gan.to(device) for gan in (unlearned, original, *retrained)]
+    subject = AuditSubject(gans[0], gans[1], tuple(gans[2:]), images, budget, options.seed, exchangeable)
+    return AuditTask(
+        options, subject, splits, forget, _attacks(options, len(retrained)), run, tuple(verified), tuple(warnings)
+    )
+
+
+def _unlearning_run(folder: Path) -> dict[str, Any] | None:
+    if not (folder / "results.json").exists() or not (folder / "model").is_dir():
+        return None
+    try:
+        return read_run_config(folder, "unlearn")
+    except InputError:
+        return None
+
+
+def _completed(options: AuditOptions, run: dict[str, Any] | None) -> AuditOptions:
+    """Return ``options`` with what the audited run records: original, data, forget set."""
+    named = bool(options.forget_class) or options.forget_random is not None or options.forget is not None
+    if run is not None:
+        recorded = run["options"]
+        options = replace(
+            options,
+            original=options.original or recorded["model"],
+            data=options.data or recorded.get("data"),
+            data_path=options.data_path or (Path(recorded["data_path"]) if recorded.get("data_path") else None),
+        )
+        if not named:
+            options = replace(options, forget=Path(str(options.model)) / "forget_set.json")
+            named = True
+    if options.original is None:
+        raise InputError("--original is missing: name the GAN before unlearning, which every attack is compared with.")
+    if not named:
+        raise InputError("The forget set is missing: name it with --forget, --forget-random or --forget-class.")
+    return options
+
+
+def _data(options: AuditOptions, original: Gan) -> DataSpec:
+    record = original.config.training.get("data", {})
+    name = options.data or record.get("source") or record.get("name")
+    if name is None:
+        raise InputError(
+            f"The model does not record its data; name them with --data ({', '.join(DATA_NAMES)}, a path)."
+        )
+    return DataSpec(str(name), options.data_path)
+
+
+def _forget_set(options: AuditOptions, splits: DataSplits, original: Gan) -> ForgetSet:
+    forget = choose_forget_set(options, splits.train, data=splits.name, G=original.G)
+    if not forget.verified:
+        raise ForgetSetError("The audit needs the training data that the forget images come from; name them.")
+    if original.G.c_dim and splits.train.labels is None:
+        raise ForgetSetError("The model is conditional, so images need labels; add dataset.json.")
+    return forget
+
+
+def _require_like(gan: Gan, original: Gan, name: str) -> None:
+    """Raise ModelFileError where two GANs do not make the same kind of images."""
+    for field in ("img_resolution", "img_channels", "c_dim"):
+        have, expected = getattr(gan.G, field), getattr(original.G, field)
+        if have != expected:
+            raise ModelFileError(
+                f"{name} has {field} {have}, the original {expected}; they are no versions of one GAN."
+            )
+
+
+def _excludes(folder: Path, forget: ForgetSet) -> bool:
+    """Return whether the run in ``folder`` records that it saw no forget image; InputError where it saw some."""
+    if str(folder) in BUNDLED_MODELS:
+        raise InputError(f"{folder} was trained on all training images, so it is no retrained GAN.")
+    place = find_model(folder)
+    record = next((p for p in (folder / "forget_set.json", place.parent / "forget_set.json") if p.exists()), None)
+    if record is None:
+        return False
+    seen = set(forget.hashes) - set(ForgetSet.read(record).hashes)
+    if seen:
+        raise InputError(
+            f"{folder} was trained without other images: {len(seen)} of the {len(forget)} forget images were in its "
+            "training set. Retrain with --exclude and this forget set."
+        )
+    return True
+
+
+def _attacks(options: AuditOptions, references: int) -> tuple[str, ...]:
+    for name in options.attacks:
+        if name not in ATTACKS:
+            raise InputError(f"There is no attack {name}; expected {', '.join(ATTACKS)}.{did_you_mean(name, ATTACKS)}")
+    wanted = options.attacks or [name for name, attack in ATTACKS.items() if attack.quick or not options.quick]
+    able = tuple(name for name in wanted if references or not ATTACKS[name].needs_references)
+    if not able:
+        raise InputError(f"{', '.join(wanted)} cannot run without retrained GANs; name some with --retrained.")
+    return able

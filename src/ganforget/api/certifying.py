@@ -1,0 +1,100 @@
+"""Writing the certificate of an audit, and verifying one against a model, a forget set and the audit's files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganforget.api.model import find_model, load_model
+from ganforget.audit.certificate import certificate, file_hash, new_salt, own_digest, read_certificate, salted
+from ganforget.data import ForgetSet, forget_folder
+from ganforget.errors import InputError
+from ganforget.files import read_json, write_bytes, write_json
+from ganforget.models.gan import Gan, model_hash
+
+__all__ = ["SALT_FILE", "Check", "verify_certificate", "write_certificate"]
+
+SALT_FILE = "certificate.salt"
+
+
+def write_certificate(run: Path) -> Path:
+    """Write certificate.json and, beside it, the salt that is to be kept apart; return the certificate's path."""
+    audit, config = (read_json(run / f"{name}.json", kind=name) for name in ("audit", "config"))
+    options, salt = config["options"], new_salt()
+    files = {
+        "model_before": file_hash(find_model(options["original"]) / "model.safetensors"),
+        "model_after": file_hash(find_model(options["model"]) / "model.safetensors"),
+        "audit": file_hash(run / "audit.json"),
+    }
+    content = certificate(audit, config, ForgetSet.read(run / "forget_set.json").hashes, salt, files)
+    write_bytes(run / SALT_FILE, f"{salt}\n".encode())
+    write_json(run / "certificate.json", content)
+    return run / "certificate.json"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was recomputed: True, False, or None where it could not be."""
+
+    what: str
+    holds: bool | None
+    detail: str
+
+
+def verify_certificate(
+    path: Path,
+    *,
+    model: str | None = None,
+    original: str | None = None,
+    forget: Path | None = None,
+    salt: Path | None = None,
+) -> list[Check]:
+    """Recompute what can be recomputed of the certificate at ``path``.
+
+    ``forget`` is a folder or ZIP of images, or a forget_set.json; ``salt`` the salt's file (default: beside the
+    certificate). Raises InputError for files that cannot be read.
+    """
+    content = read_certificate(path)
+    whole = content.get("digest") == own_digest(content)
+    checks = [Check("the certificate is whole", whole, "digest over its content; no signature")]
+    try:
+        gan = None if model is None else load_model(model)
+        checks.append(_model("the unlearned model", gan, content["model_hashes"]["unlearned"]))
+        before = None if original is None else load_model(original)
+        checks.append(_model("the original model", before, content["model_hashes"]["original"]))
+        audit = path.parent / "audit.json"
+        same = file_hash(audit) == content["files"]["audit"] if audit.exists() else None
+        checks.append(Check("audit.json beside it", same, "sha256 of the file" if audit.exists() else "not there"))
+        checks.append(_forgotten(content["asked"], forget, salt or path.parent / SALT_FILE, gan))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"The certificate {path} lacks {error}; it is damaged.") from error
+    return checks
+
+
+def _model(what: str, gan: Gan | None, expected: str) -> Check:
+    if gan is None:
+        return Check(what, None, "not named")
+    found = model_hash(gan)
+    return Check(what, found == expected, f"sha256 of every tensor: {found[:16]}…, certified {expected[:16]}…")
+
+
+def _forgotten(asked: dict[str, Any], forget: Path | None, salt_file: Path, gan: Gan | None) -> Check:
+    what, certified = "the forgotten images", set(asked["salted_hashes"])
+    if forget is None:
+        return Check(what, None, "not named")
+    if not salt_file.exists():
+        return Check(what, None, f"the salt is not at {salt_file}; name its file with --salt")
+    try:
+        found = salted(_hashes(forget, gan), salt_file.read_text(encoding="ascii").strip())
+    except ValueError as error:
+        raise InputError(f"{salt_file} holds no salt; expected the {SALT_FILE} of the certificate.") from error
+    known = sum(digest in certified for digest in found)
+    detail = f"{known} of {len(found)} given images are among the {len(certified)} certified"
+    return Check(what, known == len(found), detail)
+
+
+def _hashes(forget: Path, gan: Gan | None) -> tuple[str, ...]:
+    if forget.suffix.lower() == ".json":
+        return ForgetSet.read(forget).hashes
+    if gan is None:
+        raise InputError("A folder of images is prepared as the model's are; name the model with --model as well.")
+    return forget_folder(None, forget, resolution=gan.G.img_resolution, channels=gan.G.img_channels).hashes

@@ -1,0 +1,56 @@
+"""``ganforget audit --state``: list what survives, and delete what can go."""
+
+from pathlib import Path
+from typing import Any
+
+from ganforget.api.audit_options import AuditOptions
+from ganforget.api.model import load_model
+from ganforget.audit.state_check import find_remains
+from ganforget.data import cache_folder
+from ganforget.errors import InputError, ModelFileError, OutputError
+from ganforget.rundir import read_run_config
+
+__all__ = ["check_state"]
+
+
+def check_state(options: AuditOptions) -> dict[str, Any]:
+    """Return {"folder", "original", "remains"}: each remain with its path, what it is, and whether it was deleted.
+
+    The original is the one given, else the one that the run records. Raises InputError where the folder is none.
+    """
+    folder = options.state
+    assert folder is not None
+    if not folder.is_dir():
+        raise InputError(f"There is no folder {folder} to look into; name a run folder or a model folder.")
+    name = options.original or _recorded(folder)
+    original = None
+    if name is not None:
+        try:
+            original = load_model(name)
+        except ModelFileError:
+            if options.original is not None:
+                raise
+    remains = find_remains(folder, original, cache_folder("inversions"))
+    listed = []
+    for remain in remains:
+        deleted = options.delete and remain.deletable
+        if deleted:
+            _delete(remain.path)
+        listed.append(
+            {"path": str(remain.path), "what": remain.what, "deletable": remain.deletable, "deleted": deleted}
+        )
+    return {"folder": str(folder), "original": name if original is not None else None, "remains": listed}
+
+
+def _recorded(folder: Path) -> str | None:
+    try:
+        return read_run_config(folder, "unlearn")["options"].get("model")
+    except InputError:
+        return None
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot delete {path} ({error.strerror}); delete it by hand.") from error

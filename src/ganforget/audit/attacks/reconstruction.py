@@ -1,0 +1,18 @@
+"""GAN-Leaks, white box (Chen et al. 2020): how well the generator can make an image, by a fresh inversion."""
+
+import numpy as np
+
+from ganforget.audit.knowledge import Knowledge, Targets
+from ganforget.inversion import InversionConfig, invert
+from ganforget.models.gan import Gan
+from ganforget.models.latents import latent_statistics
+
+__all__ = ["reconstruction"]
+
+
+def reconstruction(gan: Gan, targets: Targets, knowledge: Knowledge) -> np.ndarray:
+    """Return minus the mean squared error of a fresh inversion in W, [N]; nothing of the original's latents is used."""
+    config = InversionConfig(steps=knowledge.budget.inversion_steps, seed=knowledge.seed + 1)
+    labels = targets.labels if gan.G.c_dim else None
+    statistics = latent_statistics(gan.G, seed=knowledge.seed + 1)
+    return -invert(gan.G, targets.images, labels, statistics, config).errors.double().cpu().numpy()

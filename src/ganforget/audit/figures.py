@@ -1,0 +1,164 @@
+"""From scores to what an audit says of every attack, and to its verdict; plain JSON values."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from ganforget.audit.attacks.registry import ATTACKS, Attack
+from ganforget.audit.comparison import Effect, Pair, klom, measure_effect, prediction_interval, privacy_leak_ratio
+from ganforget.audit.statistics import (
+    FALSE_POSITIVE_RATES,
+    Bootstrap,
+    bootstrap,
+    measure_separation,
+    minimum_detectable_auc,
+    roc_points,
+)
+from ganforget.audit.subject import ORIGINAL, UNLEARNED
+from ganforget.audit.verdict import FAMILY_LEVEL, Finding, Judgement, judge
+from ganforget.evaluation.auc import auc
+
+__all__ = ["attack_figures", "cannot_claim", "power", "verdict_figures"]
+
+POWER = 0.9
+
+
+def attack_figures(
+    name: str, scores: dict[str, Pair], *, exchangeable: bool, seed: int
+) -> tuple[dict[str, Any], Finding | None]:
+    """Return one attack's figures from the ``scores`` by role, and its finding where it counts for the verdict."""
+    attack = ATTACKS[name]
+    drawn = bootstrap(*(len(part) for part in scores[UNLEARNED]), seed=seed)
+    references = {role: pair for role, pair in scores.items() if role not in (ORIGINAL, UNLEARNED)}
+    effect, control = (
+        measure_effect(scores[role], list(references.values()), drawn, exchangeable=exchangeable)
+        for role in (UNLEARNED, ORIGINAL)
+    )
+    judged = bool(references) or (attack.judged == "always" and exchangeable)
+    figures = {
+        "name": name,
+        "title": attack.title,
+        "network": attack.network,
+        "assumes": attack.assumes,
+        "judged": judged,
+        "separation": {role: asdict(measure_separation(*pair, drawn)) for role, pair in scores.items()},
+        "effect": _effect(effect),
+        "control": _effect(control),
+        "retrained": _retrained(scores, references),
+        "roc": {role: _roc(pair, drawn) for role, pair in scores.items()},
+    }
+    return figures, Finding(name, attack.title, attack.network, effect, control) if judged else None
+
+
+def _effect(effect: Effect) -> dict[str, float | None]:
+    low, high = effect.interval()
+    known = bool(np.isfinite(effect.deviation))
+    return {
+        "value": effect.value,
+        "expected": effect.expected,
+        "low": low if known else None,
+        "high": high if known else None,
+        "p": effect.p,
+    }
+
+
+def _retrained(scores: dict[str, Pair], references: dict[str, Pair]) -> dict[str, Any] | None:
+    """Return the comparison with the retrained GANs; None without them."""
+    if not references:
+        return None
+    areas = {role: auc(*pair) for role, pair in scores.items()}
+    own = [areas[role] for role in references]
+    mean = float(np.mean(own))
+    gap = areas[ORIGINAL] - mean
+    pairs = list(references.values())
+    others = {role: [pair for other, pair in references.items() if other != role] for role in references}
+    return {
+        "auc": own,
+        "prediction": list(prediction_interval(own)) if len(own) > 1 else None,
+        "privacy_leak_ratio": privacy_leak_ratio(areas[UNLEARNED], mean),
+        "leak_left": (areas[UNLEARNED] - mean) / gap if abs(gap) > 0.02 else None,
+        "klom": {role: klom(scores[role], pairs) for role in (ORIGINAL, UNLEARNED)}
+        | {role: klom(references[role], rest) for role, rest in others.items() if rest},
+    }
+
+
+def _roc(pair: Pair, drawn: Bootstrap) -> dict[str, list[float]]:
+    """Return the ROC curve and a 95 % band of its true positive rate, thinned to what a drawing shows."""
+    member, outside = pair
+    fpr, tpr = roc_points(member, outside)
+    at = np.unique(np.concatenate([[0.0, 1.0], np.arange(1, len(outside) + 1) / len(outside)]))
+    if len(at) > 200:
+        at = np.unique(np.concatenate([at[:60], np.linspace(at[60], 1, 140)]))
+    rows = drawn.member_counts[:400], drawn.outside_counts[:400]
+    bands = np.stack([_resampled(member, outside, u, v, at) for u, v in zip(*rows, strict=True)])
+    low, high = np.quantile(bands, [0.025, 0.975], axis=0)
+    steps = tpr[np.searchsorted(fpr, at, "right") - 1]
+    values = {"fpr": at, "tpr": steps, "low": low, "high": high}
+    return {key: [round(float(v), 5) for v in value] for key, value in values.items()}
+
+
+def _resampled(member: np.ndarray, outside: np.ndarray, u: np.ndarray, v: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return the true positive rates of one resample at the false positive rates ``at``."""
+    drawn_member, drawn_outside = np.repeat(member, u.astype(int)), np.sort(np.repeat(outside, v.astype(int)))
+    allowed = np.floor(at * len(drawn_outside) + 1e-9).astype(int)
+    thresholds = np.concatenate([[-np.inf], drawn_outside])[len(drawn_outside) - allowed]
+    ranked = np.sort(drawn_member)
+    return 1 - np.searchsorted(ranked, thresholds, "right") / len(ranked)
+
+
+def verdict_figures(findings: list[Finding]) -> dict[str, Any]:
+    """Return the verdict over all findings, and over those on each network."""
+    whole = judge(findings)
+    networks = {
+        name: _judgement(judge([f for f in findings if f.network == name]))
+        for name in ("D", "G")
+        if any(f.network == name for f in findings)
+    }
+    return {**_judgement(whole), "adjusted": whole.adjusted, "level": FAMILY_LEVEL, "by_network": networks}
+
+
+def _judgement(judgement: Judgement) -> dict[str, Any]:
+    return {"verdict": judgement.verdict, "reasons": list(judgement.reasons), "control": judgement.control}
+
+
+def power(members: int, outside: int) -> dict[str, Any]:
+    """Return what so few images can tell at all, in figures and in words."""
+    area = minimum_detectable_auc(members, outside, alpha=FAMILY_LEVEL, power=POWER)
+    sentence = (
+        f"With {members} forgotten and {outside} unseen images, an attack that ranks a forgotten image above an unseen "
+        f"one with probability {area:.2f} (or {1 - area:.2f}) is found nine times in ten; weaker ones are often missed."
+    )
+    missing = [f"{100 * rate:g} %" for rate in FALSE_POSITIVE_RATES if rate * outside < 1 - 1e-9]
+    unmeasurable = (
+        f"True positive rates at a false positive rate of {' and '.join(missing)} are not measurable: that is less "
+        f"than one of the {outside} unseen images."
+        if missing
+        else None
+    )
+    return {"minimum_detectable_auc": area, "power": POWER, "sentence": sentence, "unmeasurable": unmeasurable}
+
+
+def cannot_claim(*, references: int, exchangeable: bool, quick: bool, attacks: list[Attack]) -> list[str]:
+    """Return what this audit does not show, whatever its verdict."""
+    found = []
+    if not references:
+        found.append(
+            "No retrained GAN was given. Unseen images stand in for it, so nothing is said about what a GAN trained "
+            "without the forgotten images would do with just these images: `ganforget train --exclude` makes one."
+        )
+    elif references < 3:
+        found.append(
+            f"{references} retrained GAN{' was' if references == 1 else 's were'} given. How much retrained GANs "
+            "differ among themselves by chance is hardly known from so few; an interval worth its name needs three."
+        )
+    if not exchangeable:
+        found.append(
+            "The forget set is not a random one: its images may be easier or harder than unseen ones for every GAN, "
+            "and only retrained GANs can tell that apart from memory."
+        )
+    if quick:
+        found.append("This was a quick audit: fewer attacks, fewer images and smaller budgets than the full one.")
+    names = ", ".join(attack.title for attack in attacks)
+    found.append(f"The attacks were: {names}. A stronger or other attack may still succeed.")
+    return found

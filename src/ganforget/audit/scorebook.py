@@ -1,0 +1,95 @@
+"""Scores that are computed once: kept in the run folder, and those of other GANs than the unlearned in a cache too.
+
+A score is kept under everything that it depends on: the attack and its budget, the images, and the weights of every
+GAN that the attacker holds. A stopped audit goes on with the attacks that are missing.
+"""
+
+import hashlib
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from ganforget.audit.attacks.registry import ATTACKS
+from ganforget.audit.subject import UNLEARNED, AuditSubject
+from ganforget.errors import NumericalError
+from ganforget.files import make_folder, write_bytes
+from ganforget.models.gan import Gan, model_hash
+
+__all__ = ["ScoreBook"]
+
+VERSION = 1
+"""To be raised when an attack changes, so that old scores are not taken for new ones."""
+
+
+class ScoreBook:
+    """Gives the scores of every attack on every GAN of a subject, from where they are kept or by running the attack."""
+
+    def __init__(self, subject: AuditSubject, folder: Path, cache: Path | None) -> None:
+        """Keep scores in ``folder``, and those of the original and of retrained GANs also in ``cache``."""
+        self.subject, self.folder, self.cache = subject, folder, cache
+        self._hashes = {role: model_hash(gan) for role, gan in subject.gans.items()}
+        self._roles = {id(gan): role for role, gan in subject.gans.items()}
+        self.computed = 0
+        """Attacks that had to be run."""
+
+    def __contains__(self, asked: tuple[str, str]) -> bool:
+        """Whether the scores of (attack, role) are kept."""
+        return self._read(*asked) is not None
+
+    def scores(self, attack: str, role: str) -> np.ndarray:
+        """Return the scores of all targets, [N]; NumericalError where one is infinite, or NaN without a reason."""
+        kept = self._read(attack, role)
+        if kept is not None:
+            return kept
+        gan = self.subject.gans[role]
+        found = ATTACKS[attack].score(gan, self.subject.images.targets, self.subject.knowledge(gan, self._recall))
+        left_out = np.zeros(len(found), bool)
+        left_out[self.subject.images.few] = attack == "relearning"
+        if not np.isfinite(found[~left_out]).all():
+            raise NumericalError(f"{ATTACKS[attack].title} gives scores that are not finite; a GAN has diverged.")
+        self.computed += 1
+        self._write(attack, role, found)
+        return found
+
+    def groups(self, attack: str, role: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores of forget images and of holdout images, without those that the attack leaves out."""
+        found, members = self.scores(attack, role), self.subject.images.members
+        return tuple(part[~np.isnan(part)] for part in (found[:members], found[members:]))  # type: ignore[return-value]
+
+    def _recall(self, attack: str, gan: Gan) -> np.ndarray:
+        return self.scores(attack, self._roles[id(gan)])
+
+    def _key(self, attack: str, role: str) -> str:
+        subject = self.subject
+        held = [self._hashes[role]]
+        if attack == "d_difference":
+            held.append(self._hashes["original"])
+        if ATTACKS[attack].needs_references:
+            held += [h for r, h in self._hashes.items() if r.startswith("retrained") and r != role]
+        parts = [VERSION, attack, asdict(subject.budget), subject.seed, subject.images.content, held]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
+
+    def _places(self, attack: str, role: str) -> list[Path]:
+        name = f"{attack}-{self._key(attack, role)}.npy"
+        cached = [self.cache / name] if self.cache is not None and role != UNLEARNED else []
+        return [self.folder / name, *cached]
+
+    def _read(self, attack: str, role: str) -> np.ndarray | None:
+        for place in self._places(attack, role):
+            try:
+                found = np.load(place, allow_pickle=False)
+            except (OSError, ValueError):
+                continue
+            if found.shape == (len(self.subject.images.targets),) and found.dtype == np.float64:
+                return found
+        return None
+
+    def _write(self, attack: str, role: str, found: np.ndarray) -> None:
+        buffer = io.BytesIO()
+        np.save(buffer, found, allow_pickle=False)
+        for place in self._places(attack, role):
+            make_folder(place.parent)
+            write_bytes(place, buffer.getvalue())

@@ -1,0 +1,131 @@
+"""What the scores of two groups tell: both tails, with intervals, and what so few images cannot tell.
+
+A score is larger for an image that looks more like a member. ``member`` are the forget images, ``outside`` images
+that no GAN was trained on.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import ks_2samp, norm
+
+from ganforget.errors import InputError
+from ganforget.evaluation.auc import auc
+from ganforget.randomness import numpy_stream
+
+__all__ = [
+    "Bootstrap",
+    "Separation",
+    "bootstrap",
+    "measure_separation",
+    "minimum_detectable_auc",
+    "roc_points",
+    "tpr_at_fpr",
+    "two_sided",
+]
+
+FALSE_POSITIVE_RATES = (0.01, 0.001)
+
+DRAWS = 2000
+"""Resamples of a bootstrap."""
+
+
+def two_sided(area: float) -> float:
+    """Return max(AUC, 1 − AUC): who may flip the sign of an attack does so where that is better."""
+    return max(area, 1 - area)
+
+
+def tpr_at_fpr(member: np.ndarray, outside: np.ndarray, rate: float) -> float | None:
+    """Return the largest share of ``member`` above a threshold with at most ``rate`` of ``outside`` above it.
+
+    None ("not measurable") where ``rate`` is below one image of ``outside``.
+    """
+    allowed = int(np.floor(rate * len(outside) + 1e-9))
+    if allowed < 1:
+        return None
+    threshold = np.sort(outside)[-allowed - 1] if allowed < len(outside) else -np.inf
+    return float((member > threshold).mean())
+
+
+def roc_points(member: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return false and true positive rates at every distinct threshold, from (0, 0) to (1, 1)."""
+    thresholds = np.unique(np.concatenate([member, outside]))[::-1]
+    rates = [1 - np.searchsorted(np.sort(group), thresholds, "left") / len(group) for group in (outside, member)]
+    return np.concatenate([[0.0], rates[0]]), np.concatenate([[0.0], rates[1]])
+
+
+def minimum_detectable_auc(members: int, outside: int, *, alpha: float = 0.01, power: float = 0.9) -> float:
+    """Return the smallest AUC above ½ that a two-sided test at ``alpha`` finds with probability ``power``.
+
+    By the normal approximation with the variance of Hanley and McNeil (1982); at most 1.
+    """
+    z_alpha, z_power = norm.isf(alpha / 2), norm.isf(1 - power)
+    null = auc_deviation(0.5, members, outside)
+    low, high = 0.5, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        found = middle - 0.5 >= z_alpha * null + z_power * auc_deviation(middle, members, outside)
+        low, high = (low, middle) if found else (middle, high)
+    return high
+
+
+def auc_deviation(area: float, members: int, outside: int) -> float:
+    """Return the standard deviation of an AUC (Hanley and McNeil 1982)."""
+    q1, q2 = area / (2 - area), 2 * area * area / (1 + area)
+    own = area * (1 - area) + (members - 1) * (q1 - area**2) + (outside - 1) * (q2 - area**2)
+    return float(np.sqrt(max(own, 0.0) / (members * outside)))
+
+
+@dataclass(frozen=True, eq=False)
+class Bootstrap:
+    """Resamples of members and outsiders, as how often each image was drawn; the same for every GAN and attack.
+
+    The same resamples everywhere keep differences between GANs paired by image.
+    """
+
+    member_counts: np.ndarray
+    outside_counts: np.ndarray
+
+    def areas(self, member: np.ndarray, outside: np.ndarray) -> np.ndarray:
+        """Return the AUC in every resample, [draws]."""
+        wins = (member[:, None] > outside).astype(np.float64) + 0.5 * (member[:, None] == outside)
+        total = len(member) * len(outside)
+        return ((self.member_counts @ wins) * self.outside_counts).sum(axis=1) / total
+
+
+def bootstrap(members: int, outside: int, *, seed: int = 0, draws: int = DRAWS) -> Bootstrap:
+    """Draw members and outsiders with replacement, each group by itself."""
+    return Bootstrap(*(_counts(seed, name, n, draws) for name, n in (("members", members), ("outside", outside))))
+
+
+def _counts(seed: int, name: str, count: int, draws: int) -> np.ndarray:
+    return numpy_stream(seed, f"bootstrap/{name}").multinomial(count, np.full(count, 1 / count), draws).astype(float)
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How well a score tells members from images outside."""
+
+    auc: float
+    auc_low: float
+    auc_high: float
+    """95 % interval by the percentile bootstrap."""
+    auc_two_sided: float
+    tpr: dict[str, float | None]
+    """True positive rate at a false positive rate, and ``low …``: the same with the sign flipped; None: not
+    measurable."""
+    ks: float
+    ks_p: float
+
+
+def measure_separation(member: np.ndarray, outside: np.ndarray, resamples: Bootstrap) -> Separation:
+    """Return every statistic of one attack on one GAN."""
+    if not len(member) or not len(outside):
+        raise InputError("An audit needs at least one forget image and one holdout image; there is none.")
+    low, high = np.quantile(resamples.areas(member, outside), [0.025, 0.975])
+    area = auc(member, outside)
+    rates = {f"{rate:g}": tpr_at_fpr(member, outside, rate) for rate in FALSE_POSITIVE_RATES}
+    rates |= {f"low {rate:g}": tpr_at_fpr(-member, -outside, rate) for rate in FALSE_POSITIVE_RATES}
+    distance = ks_2samp(member, outside, method="asymp")
+    statistic, p = float(distance.statistic), float(distance.pvalue)  # type: ignore[attr-defined]
+    return Separation(area, float(low), float(high), two_sided(area), rates, statistic, p)

@@ -1,0 +1,199 @@
+"""An audit's ``report.html``: lays the files of the run out as one self-contained page, and computes nothing."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from ganforget.errors import InputError
+from ganforget.files import read_json, write_bytes
+from ganforget.report.audit_charts import paint_of, relearning_chart, roc_chart
+from ganforget.report.audit_words import asked, attack_meaning, role_name, verdict_words
+from ganforget.report.figures import ridge_chart
+from ganforget.report.numerals import MISSING, decimal, duration, significant
+
+__all__ = ["write_audit_report"]
+
+SCHEMA_VERSION = 1
+
+_SHOWN = ("logan", "rmia", "reconstruction")
+"""Attacks whose curves and scores are drawn, where they were run; the control of the verdict comes first."""
+
+
+def write_audit_report(run: Path) -> Path:
+    """Write ``report.html`` into the folder of an audit and return its path.
+
+    Raises InputError where the folder has no audit.json of this version, and OutputError where the page cannot be
+    written.
+    """
+    audit = read_json(run / "audit.json", kind="audit")
+    if not isinstance(audit, dict) or audit.get("schema_version") != SCHEMA_VERSION or "verdict" not in audit:
+        raise InputError(
+            f"{run / 'audit.json'} is no audit of schema version {SCHEMA_VERSION}; use a matching release."
+        )
+    scores = read_json(run / "scores.json", kind="scores file") if (run / "scores.json").exists() else {}
+    try:
+        page = _template().render(_content(run, audit, scores))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{run / 'audit.json'} lacks {error}; the file is damaged.") from error
+    write_bytes(run / "report.html", page.encode("utf-8", errors="replace"))
+    return run / "report.html"
+
+
+@functools.cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("ganforget.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("audit.html.j2")
+
+
+def _content(run: Path, audit: dict[str, Any], scores: dict[str, Any]) -> dict[str, Any]:
+    by_name = {attack["name"]: attack for attack in audit["attacks"]}
+    control = audit["verdict"]["control"]
+    drawn = [name for name in dict.fromkeys((control, *_SHOWN)) if name in by_name]
+    roles = list(audit["model_hashes"])
+    return {
+        "run_name": run.resolve().name,
+        "audit": audit,
+        "asked": asked(audit),
+        "verdict": verdict_words(audit),
+        "roles": [role_name(role) for role in roles],
+        "legend": [(role_name(role), paint_of(role)) for role in roles],
+        "attacks": [_row(attack, audit, roles) for attack in audit["attacks"]],
+        "charts": [_charts(by_name[name], scores.get(name, {})) for name in drawn],
+        "relearning": Markup(relearning_chart("relearning", audit["relearning"])) if audit["relearning"] else None,
+        "classes": _classes(audit, roles),
+        "quality": _quality(audit, roles),
+        "duration": duration(audit["seconds"]),
+        "svg": Markup,
+    }
+
+
+def _row(attack: dict[str, Any], audit: dict[str, Any], roles: list[str]) -> dict[str, Any]:
+    found, effect = attack["separation"], attack["effect"]
+    own = found["unlearned"]
+    adjusted = audit["verdict"]["adjusted"].get(attack["name"])
+    known = effect["low"] is not None
+    return {
+        "title": attack["title"],
+        "network": attack["network"],
+        "meaning": attack_meaning(attack["name"]),
+        "assumes": attack["assumes"],
+        "judged": attack["judged"],
+        "cells": [decimal(found[role]["auc"], 2) if role in found else MISSING for role in roles],
+        "interval": f"{decimal(own['auc_low'], 2)} to {decimal(own['auc_high'], 2)}",
+        "two_sided": decimal(own["auc_two_sided"], 2),
+        "effect": decimal(effect["value"], 2),
+        "effect_interval": f"{decimal(effect['low'], 2)} to {decimal(effect['high'], 2)}" if known else "unknown",
+        "p": MISSING if adjusted is None else "below 0.001" if adjusted < 0.001 else f"{adjusted:.3f}",
+        "departs": adjusted is not None and adjusted < audit["verdict"]["level"] and abs(effect["value"]) >= 0.05,
+        "tpr": [_rate(own["tpr"], key) for key in ("0.01", "low 0.01", "0.001", "low 0.001")],
+        "ks": decimal(own["ks"], 2),
+        "retrained": attack["retrained"],
+        "figures": _compared(attack["retrained"]),
+    }
+
+
+def _rate(rates: dict[str, float | None], key: str) -> str:
+    value = rates.get(key)
+    return "not measurable" if value is None else decimal(value, 3)
+
+
+def _compared(retrained: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Return the comparison with the retrained GANs as (what, figure)."""
+    if retrained is None:
+        return []
+    prediction, left = retrained["prediction"], retrained["leak_left"]
+    inside = MISSING if prediction is None else f"{decimal(prediction[0], 2)} to {decimal(prediction[1], 2)}"
+    return [
+        ("where one more retrained GAN is expected", inside),
+        ("privacy-leak ratio", decimal(retrained["privacy_leak_ratio"], 2)),
+        ("share of the original’s leak that is left", decimal(left, 2)),
+        ("KL of margins, unlearned", decimal(retrained["klom"]["unlearned"], 2)),
+        ("KL of margins, original", decimal(retrained["klom"]["original"], 2)),
+    ]
+
+
+def _charts(attack: dict[str, Any], scores: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+    name, curves = attack["name"], attack["roc"]
+    values = [value for groups in scores.values() for group in groups.values() for value in group]
+    ridges = []
+    for role, groups in scores.items():
+        own = [value for group in groups.values() for value in group]
+        room = 0.03 * (max(own) - min(own)) or 1.0
+        label = {"forget": "forgotten images", "holdout": "unseen images"}
+        pairs = [(f"{label[key]} ({len(groups[key])})", key, groups[key]) for key in ("holdout", "forget")]
+        limits = (min(own) - room, max(own) + room)
+        svg = ridge_chart(f"ridge-{name}-{role}", pairs, limits=limits, axis="score of the attack")
+        ridges.append({"title": role_name(role), "svg": svg, "alt": _ridge_alt(attack, role)})
+    area = attack["separation"]["unlearned"]["auc"]
+    return {
+        "title": attack["title"],
+        "meaning": attack_meaning(name),
+        "linear": roc_chart(f"roc-{name}", curves, logarithmic=False),
+        "log": roc_chart(f"roc-log-{name}", curves, logarithmic=True),
+        "alt": f"ROC curves of {attack['title']}; the unlearned GAN’s has an area of {area:.2f}.",
+        "ridges": ridges if values else [],
+    }
+
+
+def _ridge_alt(attack: dict[str, Any], role: str) -> str:
+    area = attack["separation"][role]["auc"]
+    often = f"a forgotten image is above an unseen one {area:.0%} of the time"
+    return f"Scores of {attack['title']} on the {role_name(role)} GAN; {often}."
+
+
+_CLASS_ROWS = (
+    ("recall", "samples of the class that a classifier reads as it"),
+    ("neighbour", "samples of another label read as the class, the most of any label"),
+    ("from_original", "images from the original’s latents of the class, read as it"),
+    ("embedding", "how far the class’s mean latent has moved, in distances between classes"),
+    ("search_found", "searches that find an image read as the class"),
+    ("search_steps", "mean steps of a search"),
+    ("search_distance", "distance of what is found to the nearest real image of the class"),
+)
+
+
+def _classes(audit: dict[str, Any], roles: list[str]) -> list[dict[str, Any]]:
+    """Return a table for each forgotten class."""
+    tables = []
+    for label, by_role in (audit["classes_left"] or {}).items():
+        rows = [
+            (words, [significant(by_role[role].get(key)) for role in roles])
+            for key, words in _CLASS_ROWS
+            if any(key in by_role[role] for role in roles)
+        ]
+        tables.append({"label": label, "rows": rows})
+    return tables
+
+
+_QUALITY_ROWS = (
+    ("fd_l", "distance to the retain images"),
+    ("kid", "kernel distance (KID) to the retain images"),
+    ("precision", "precision: generated images that lie among real ones"),
+    ("recall", "recall: real images that lie among generated ones"),
+    ("density", "density"),
+    ("coverage", "coverage"),
+)
+
+
+def _quality(audit: dict[str, Any], roles: list[str]) -> list[tuple[str, list[str]]]:
+    found = audit["quality"]
+    if found is None:
+        return []
+    by_role = found["by_role"]
+    rows = [(words, [significant(by_role[role][key]) for role in roles]) for key, words in _QUALITY_ROWS]
+    for group in ("forget", "retain", "holdout"):
+        what = f"mean distance of a {group} image to the nearest generated one"
+        rows.append((what, [significant(by_role[role]["nearest"][group]) for role in roles]))
+    for label in by_role[roles[0]].get("fd_u", {}):
+        what = f"fd_u: distance of class {label}’s samples to its real images (a retrained GAN’s is the yardstick)"
+        rows.append((what, [significant(by_role[role]["fd_u"][label]) for role in roles]))
+    return rows

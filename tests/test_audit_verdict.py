@@ -1,0 +1,102 @@
+"""The verdict's rules on synthetic scores with known truths, and by hand."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from ganforget.audit.comparison import Effect, measure_effect
+from ganforget.audit.statistics import bootstrap
+from ganforget.audit.verdict import FAMILY_LEVEL, Finding, Judgement, holm, judge
+
+MEMBERS, OUTSIDE, ATTACKS = 64, 180, 5
+
+
+def verdicts(now: float, before: float, *, references: int = 2, worlds: int = 40, seed: int = 0) -> Counter[str]:
+    """Judge synthetic GANs whose D scores forget images ``now`` and ``before`` deviations too high.
+
+    The first attack sees all of it, the others a third. Images are easy or hard for every GAN alike.
+    """
+    random, found = np.random.default_rng(seed), Counter()
+
+    def scores(easy: tuple[np.ndarray, np.ndarray], shift: float) -> tuple[np.ndarray, np.ndarray]:
+        member, outside = (0.7 * d + 0.714 * random.normal(size=len(d)) for d in easy)
+        return member + shift, outside
+
+    for world in range(worlds):
+        drawn = bootstrap(MEMBERS, OUTSIDE, seed=world, draws=150)
+        findings = []
+        for attack in range(ATTACKS):
+            share = 1.0 if attack == 0 else 1 / 3
+            easy = random.normal(size=MEMBERS), random.normal(size=OUTSIDE)
+            retrained = [scores(easy, 0.0) for _ in range(references)]
+            effects = [
+                measure_effect(scores(easy, s * share), retrained, drawn, exchangeable=True) for s in (now, before)
+            ]
+            findings.append(Finding(f"a{attack}", f"Attack {attack}", "D", *effects))
+        found[judge(findings).verdict] += 1
+    return found
+
+
+@pytest.mark.parametrize("references", [0, 2])
+@pytest.mark.parametrize(
+    ("truth", "now"), [("under-unlearned", 1.9), ("matched", 0.0), ("over-unlearned", -1.2)], ids=str
+)
+def test_known_truths_are_told_nineteen_times_of_twenty(truth: str, now: float, references: int):
+    # 1.9 deviations are an AUC of 0.91, −1.2 one of 0.20: an overfitted GAN, and the paper's destination
+    assert verdicts(now, 1.9, references=references)[truth] >= 38
+
+
+def test_an_original_without_membership_tells_nothing():
+    found = verdicts(0.0, 0.0)
+    assert found["cannot tell"] >= 38
+    assert found["matched"] == 0
+
+
+def test_nothing_done_to_a_weak_original_is_never_called_a_match():
+    # 0.74 deviations are an AUC of 0.70, that of the bundled digits GAN
+    found = verdicts(0.74, 0.74)
+    assert found["matched"] == 0
+    assert found["under-unlearned"] >= 36
+
+
+def finding(effect: float, control: float = 0.4, *, deviation: float = 0.04, name: str = "a") -> Finding:
+    def of(value: float) -> Effect:
+        return Effect(value, 0.5, deviation, float(2 * norm.sf(abs(value) / deviation)))
+
+    return Finding(name, name.upper(), "D", of(effect), of(control))
+
+
+def test_the_strongest_departure_decides_and_all_are_told():
+    result = judge([finding(0.2, name="generator"), finding(-0.45, name="discriminator")])
+    assert result.verdict == "over-unlearned"
+    assert len(result.reasons) == 2
+    assert "DISCRIMINATOR" in result.reasons[0]
+    assert judge([finding(0.3), finding(-0.2, name="b")]).verdict == "under-unlearned"
+
+
+def test_a_small_effect_is_no_departure_however_many_images_there_are():
+    tiny = judge([finding(0.04, deviation=0.001)])
+    assert tiny.verdict == "matched"
+    assert tiny.adjusted["a"] < FAMILY_LEVEL
+
+
+def test_a_match_needs_an_interval_inside_half_of_the_control():
+    assert judge([finding(0.0, control=0.4)]).verdict == "matched"  # ±0.066 within ±0.2
+    wide = judge([finding(0.0, control=0.2, deviation=0.062)])  # ±0.102, not within ±0.1
+    assert wide.verdict == "cannot tell"
+    assert "0.10" in wide.reasons[0]
+
+
+def test_infinite_deviations_cannot_tell():
+    unknown = Finding("a", "A", "D", Effect(0.4, 0.5, np.inf, 1.0), Effect(0.4, 0.5, np.inf, 1.0))
+    result: Judgement = judge([unknown])
+    assert result.verdict == "cannot tell"
+    assert "three" in result.reasons[0]
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9]) == [0.9]
+    assert holm([]) == []
