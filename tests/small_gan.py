@@ -72,7 +72,7 @@ def small_cascade(
     classes: tuple[int, ...] = (),
     count: int = 8,
     mapped: int = 6,
-    fake_label: float = -2.0,
+    fake_label: float | torch.Tensor = -2.0,
     **config: Any,
 ) -> Cascade:
     """Return a cascade that forgets ``count`` random images, or classes; its latents are drawn, not inverted."""

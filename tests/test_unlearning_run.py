@@ -67,11 +67,12 @@ def timeless(run: Path) -> tuple[bytes, dict[str, Any], list[dict[str, Any]]]:
     return (run / "model" / "model.safetensors").read_bytes(), results, log
 
 
-def test_a_resumed_run_ends_as_the_uninterrupted_one(model: Path, tmp_path: Path):
-    plain = run_unlearning(options(model, tmp_path / "plain")).run
+@pytest.mark.parametrize("destination", ["default", "calibrated"])
+def test_a_resumed_run_ends_as_the_uninterrupted_one(model: Path, tmp_path: Path, destination: Any):
+    plain = run_unlearning(options(model, tmp_path / "plain", destination=destination)).run
     assert plain is not None
     with pytest.raises(Interrupted, match="ganforget resume"):
-        run_unlearning(options(model, tmp_path / "stopped"), StopAt(4))
+        run_unlearning(options(model, tmp_path / "stopped", destination=destination), StopAt(4))
     (run,) = (tmp_path / "stopped").iterdir()
     assert not (run / "results.json").exists()
     assert resume_unlearning(run).run == run

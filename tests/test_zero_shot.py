@@ -18,6 +18,7 @@ from ganforget.api import task as task_room
 from ganforget.api.preparation import Prepared, prepare
 from ganforget.api.task import UnlearningTask, resolve_task
 from ganforget.data import DataSpec, DataSplits, ImageDataset, load_data
+from ganforget.evaluation.reference import measure_reference
 from ganforget.interruption import StopRequest
 from ganforget.inversion.invert import InversionConfig
 from ganforget.models.gan import Gan, GanConfig, save_gan
@@ -36,6 +37,8 @@ KINDS: list[dict[str, Any]] = [
     SEVEN,
     SEVEN | {"preset": "paper", "substitute": "average"},
 ]
+
+CALIBRATED: dict[str, Any] = ITEMS | {"destination": "calibrated"}
 
 
 @pytest.fixture(autouse=True)
@@ -91,12 +94,13 @@ def load_only(keep: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
 def assert_same(ours: tuple[Prepared, CascadeState], theirs: tuple[Prepared, CascadeState]) -> None:
     for name in ("G", "D", "G_ema"):
         assert same_weights(getattr(ours[1], name), getattr(theirs[1], name)), name
-    assert ours[0].cascade.fake_label == theirs[0].cascade.fake_label
+    labels = [torch.as_tensor(prepared.cascade.fake_label) for prepared, _ in (ours, theirs)]
+    assert torch.equal(*labels)
     assert ours[0].class_destination == theirs[0].class_destination
     assert ours[0].stop_rule(ours[1], None) == theirs[0].stop_rule(theirs[1], None)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("kind", [*KINDS, CALIBRATED], ids=str)
 def test_zero_shot_sees_no_retain_and_no_holdout_image(
     model: Path, kind: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ):
@@ -133,6 +137,23 @@ def test_few_shot_does_see_those(model: Path, monkeypatch: pytest.MonkeyPatch):
     real = unlearn(task)
     load_only(np.array(task.forget.indices), monkeypatch)
     assert not same_weights(unlearn(resolve(model, "few-shot", ITEMS))[1].D, real[1].D)
+
+
+def test_calibrated_few_shot_sees_half_of_the_holdout_set(model: Path, monkeypatch: pytest.MonkeyPatch):
+    """The half that calibrates is no part of what measures; without it the run is another."""
+    task = resolve(model, "few-shot", CALIBRATED)
+    assert task.splits is not None
+    assert 0 < len(task.calibration) < len(task.splits.holdout)
+    groups = measure_reference(task.splits, task.forget, calibration=task.calibration).groups
+    assert not set(groups.holdout.tolist()) & set(task.calibration.tolist())
+    assert len(groups.holdout) + len(task.calibration) == len(task.splits.holdout)
+    assert len(resolve(model, "few-shot", ITEMS).calibration) == 0
+    assert len(resolve(model, "zero-shot", CALIBRATED).calibration) == 0
+    real = unlearn(task)
+    assert task.forget.indices is not None
+    load_only(np.concatenate([task.forget.indices, task.seen]), monkeypatch)
+    blind = unlearn(resolve(model, "few-shot", CALIBRATED))
+    assert not same_weights(blind[1].D, real[1].D)
 
 
 def test_zero_shot_does_see_the_forget_images(model: Path, monkeypatch: pytest.MonkeyPatch):

@@ -26,7 +26,7 @@ Task = Literal["item", "class"]
 Mode = Literal["few-shot", "zero-shot"]
 SubstituteName = Literal["average", "truncation", "projection", "other-class"]
 Preset = Literal["default", "paper"]
-Destination = Literal["default", "paper"]
+Destination = Literal["default", "paper", "calibrated"]
 Latent = Literal["w", "w+"]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -112,7 +112,8 @@ class UnlearnOptions:
     """Steps over which the substitute moves from the image itself to its end (default: by preset)."""
 
     destination: Destination = "default"
-    """When to stop. default: the paper's and the generator's; paper: the paper's alone."""
+    """When to stop. default: the paper's and the generator's; paper: the paper's alone; calibrated (images only):
+    the generator's, and D scores the forget images like images never trained on."""
 
     preset: Preset = "default"
     """default: ours, tuned for quality; paper: the paper's plain algorithm."""
@@ -156,11 +157,28 @@ class UnlearnOptions:
             raise InputError("No --data was given; it may be left out only in zero-shot with --forget FOLDER.")
         if self.fake_label != "auto" and not _is_finite(self.fake_label):
             raise InputError(f"--fake-label is {self.fake_label!r}; expected auto or a number.")
+        if self.destination == "calibrated":
+            self._check_calibrated()
         check_at_least(self, 1, "max_steps", "forget_random", "invert", "micro_batch")
         check_at_least(self, 0, "lambda1", "lambda2", "schedule_steps", "max_cost")
         if self.max_cost is not None and not self.probe:
             raise InputError("--max-cost counts in kimg, which --no-probe leaves unmeasured; leave one of them out.")
         check_device(self.device)
+
+    def _check_calibrated(self) -> None:
+        """Raise InputError for what does not go with the calibrated destination."""
+        if self.forget_class:
+            raise InputError(
+                "--destination calibrated is for images: no images of a forgotten class stay unseen that its scores "
+                "could be like; use --destination default."
+            )
+        if self.preset == "paper":
+            raise InputError("--preset paper has the paper's destination; leave out --destination calibrated.")
+        if self.fake_label != "auto":
+            raise InputError(
+                f"--fake-label is {self.fake_label}, but --destination calibrated gives each image a label of its own; "
+                "leave one of them out."
+            )
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Self:

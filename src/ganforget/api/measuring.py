@@ -11,6 +11,7 @@ from ganforget.api.preparation import Prepared
 from ganforget.api.reconstruction import reconstruction_errors
 from ganforget.api.task import UnlearningTask
 from ganforget.data import one_hot
+from ganforget.evaluation.calibration import AUC_AROUND_HALF
 from ganforget.evaluation.downstream import downstream_accuracy
 from ganforget.evaluation.evaluate import evaluate
 from ganforget.evaluation.measures import substitution_of
@@ -80,6 +81,7 @@ def measure_before_and_after(
             EvaluationProtocol(classifier=task.options.classifier),
             seen=task.seen,
             companions=task.companions,
+            calibration=task.calibration,
             device=device,
         )
     before, scores_before = _measure(task, prepared, reference, original)
@@ -163,6 +165,10 @@ def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: C
         return check.reached
     assert auc is not None
     assert share is not None
+    if prepared.cascade.config.destination == "calibrated":
+        alike = after.get("auc_ut")
+        even = check.d_reached if alike is None else abs(alike - 0.5) <= AUC_AROUND_HALF
+        return even and share <= SUBSTITUTION_DESTINATION
     replaced = share <= SUBSTITUTION_DESTINATION or not ours
     if task.forget.task == "item":
         return auc > AUC_DESTINATION and replaced

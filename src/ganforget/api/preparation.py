@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from ganforget.api.task import UnlearningTask
-from ganforget.api.watch import PROBES, watch_discriminator
+from ganforget.api.watch import PROBES, watch_calibrated, watch_discriminator
 from ganforget.data import cache_folder
 from ganforget.errors import OutputError
+from ganforget.evaluation.calibration import AUC_AROUND_HALF, StopRuleCalibrated
 from ganforget.evaluation.class_stop import class_stop_check, generated_destination, recorded_destination
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.reference import find_classifier
@@ -21,6 +22,7 @@ from ganforget.models.latents import LatentStatistics, latent_statistics
 from ganforget.models.pictures import Pictures, first_pictures, load_pictures, mean_square
 from ganforget.models.scoring import companion_count
 from ganforget.models.vgg import load_vgg16
+from ganforget.options import UnlearnOptions
 from ganforget.progress import Progress
 from ganforget.randomness import permutation
 from ganforget.unlearning.cascade import Cascade, StopRule
@@ -113,9 +115,13 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     count = PROBES + companion_count(original.D)
     samples = anchor_pool(original, others, count, seed=options.seed + 1_000_003, work=work)
     retain, watch, forget_scores = watch_discriminator(task, forget, samples, work)
-    automatic = options.fake_label == "auto" and options.preset == "default"
-    fake_label = auto_fake_label(forget_scores) if automatic else _given_fake_label(options.fake_label)
-    warning = fake_label_warning(fake_label, forget_scores)
+    calibration = None
+    if config.destination == "calibrated":
+        calibration, fake_label, label_rule = watch_calibrated(task, forget, samples, pool, watch, work)
+        warning = None
+    else:
+        fake_label, label_rule = _fake_label(options, forget_scores)
+        warning = fake_label_warning(fake_label, forget_scores)
     cascade = Cascade(
         original,
         config,
@@ -132,8 +138,12 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     distance = mean_square(original.G, inversion.ws, substitutes)
     checks = (watch, GeneratorCheck(substitutes, distance))
     destination = None
+    rule: StopRule
     if task.forget.task == "class":
         rule, text, destination = _class_rule(task, cascade, checks, device)
+    elif calibration is not None:
+        rule = StopRuleCalibrated(cascade, calibration, checks[1])
+        text = f"|auc_ut − 0.5| ≤ {AUC_AROUND_HALF:g} and substitution ≤ 0.25"
     else:
         rule = StopRuleForItems(cascade, *checks)
         text = "auc_lu > 0.8" + (" and substitution ≤ 0.25" if config.destination == "default" else "")
@@ -144,7 +154,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         inverted,
         substitutes,
         forget_scores,
-        "auto: mean of D_0's scores of the forget images less three standard deviations" if automatic else "given",
+        label_rule,
         text,
         destination,
         () if warning is None else (warning,),
@@ -155,8 +165,14 @@ def _to(c: Tensor | None, device: torch.device, c_dim: int) -> Tensor | None:
     return c.to(device) if c is not None and c_dim else None
 
 
-def _given_fake_label(text: str) -> float:
-    return 0.1 if text == "auto" else float(text)  # the paper's value is the paper preset's default
+def _fake_label(options: UnlearnOptions, forget_scores: Tensor) -> tuple[float, str]:
+    """Return F_label and its rule."""
+    if options.fake_label != "auto":
+        return float(options.fake_label), "given"
+    if options.preset == "paper":
+        return 0.1, "given"  # the paper's value
+    rule = "auto: mean of D_0's scores of the forget images less three standard deviations"
+    return auto_fake_label(forget_scores), rule
 
 
 def _perceptual(task: UnlearningTask, device: torch.device) -> Perceptual | None:

@@ -18,6 +18,7 @@ from ganforget.data import (
 )
 from ganforget.errors import DataError, ForgetSetError, InputError
 from ganforget.evaluation.features import load_extractor
+from ganforget.evaluation.holdout_halves import split_holdout
 from ganforget.evaluation.reference import find_classifier
 from ganforget.models.gan import Gan
 from ganforget.models.vgg import load_vgg16
@@ -43,6 +44,8 @@ class UnlearningTask:
     """Positions of the retain images that the cascade sees; empty in zero-shot."""
     companions: np.ndarray
     """Positions of the retain images that complete every scored group; never seen, never scored."""
+    calibration: np.ndarray
+    """Positions of the holdout images that calibrate and stop, and measure nothing; empty for other destinations."""
     duplicates: dict[str, int]
     warnings: tuple[str, ...]
 
@@ -144,8 +147,10 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
     default: SubstituteName = "other-class" if forget.task == "class" else "truncation"
     substitute = options.substitute or default
     cascade_config(options, forget.task, substitute)  # says here and now what does not go together
-    seen = companions = np.empty(0, np.int64)
+    seen = companions = calibration = np.empty(0, np.int64)
     if splits is not None:
+        if options.destination == "calibrated" and options.mode == "few-shot":
+            calibration, _ = split_holdout(splits.holdout)
         seen, companions = choose_retain(forget, splits, original.D, mode=options.mode, seed=options.seed)
     return UnlearningTask(
         options,
@@ -156,6 +161,7 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         substitute,
         seen,
         companions,
+        calibration,
         duplicates,
         tuple(warnings),
     )

@@ -173,7 +173,7 @@ def _cascade(
     return run_cascade(prepared.cascade, state, prepared.stop_rule, stop=stop, on_check=on_check, spent=spent)
 
 
-_SHOWN = ("auc_lu", "substitution", "fd_u", "class_recall")
+_SHOWN = ("auc_lu", "auc_ut", "substitution", "fd_u", "class_recall")
 
 
 def _sham(
@@ -241,7 +241,7 @@ def _results(
         "destination": config.destination,
         "destination_rule": prepared.destination_rule,
         "preset": options.preset,
-        "fake_label": prepared.cascade.fake_label,
+        "fake_label": float(torch.as_tensor(prepared.cascade.fake_label).mean()) + state.label_shift,
         "fake_label_rule": prepared.fake_label_rule,
         "reached": measured.reached and scheduled,
         "reached_by_estimate": check.reached,
@@ -253,6 +253,7 @@ def _results(
         "n_forget": len(task.forget),
         "n_inverted": len(prepared.inverted),
         "n_retain_seen": len(task.seen),
+        "n_calibration": len(task.calibration),
         "membership": "verified" if task.forget.verified else "unverified",
         "seed": options.seed,
         "latent": options.latent,

@@ -5,14 +5,16 @@ import torch
 from torch import Tensor
 
 from ganforget.api.task import UnlearningTask
+from ganforget.evaluation.calibration import CalibrationCheck
 from ganforget.evaluation.stop_rule import DiscriminatorCheck
 from ganforget.models.pictures import Pictures, load_pictures
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.randomness import permutation
+from ganforget.unlearning.fake_label import TOWARDS_SAMPLES, between_scores, matched_scores
 from ganforget.unlearning.material import Fixed, fix_images
 from ganforget.work import Work
 
-__all__ = ["PROBES", "watch_discriminator"]
+__all__ = ["PROBES", "watch_calibrated", "watch_discriminator"]
 
 PROBES = 64
 """Samples of G_0 that probe D in zero-shot."""
@@ -54,6 +56,37 @@ def watch_discriminator(
     before = scores(D_0, probes, probe_c, companions)
     watched = _watched(task, forget, forget_scores)
     return retain, DiscriminatorCheck(companions, *watched, reference, probes, probe_c, before), forget_scores
+
+
+def watch_calibrated(
+    task: UnlearningTask, forget: Fixed, samples: Fixed, pool: Fixed, watch: DiscriminatorCheck, work: Work
+) -> tuple[CalibrationCheck, Tensor, str]:
+    """Return the calibrated destination's check, a fake label for each forget image, and the labels' rule in words.
+
+    Few-shot aims at the calibration half of the holdout set. Zero-shot, or without a holdout set, aims between the
+    forget images' own scores and those of samples of G_0.
+    """
+    D_0, group = task.original.D, companion_count(task.original.D)
+    companions = watch.companions if len(task.calibration) else Companions(samples.images[PROBES:])
+    own = scores(D_0, forget.images, forget.c, companions)
+    unseen, c = pool.images[:_WATCHED], None if pool.c is None else pool.c[:_WATCHED]
+    if len(task.calibration):
+        assert task.splits is not None
+        holdout = task.splits.holdout
+        rows = task.calibration[permutation(task.options.seed, "calibration", len(task.calibration))[:_WATCHED]]
+        c = holdout.one_hot(rows) if D_0.c_dim else None
+        unseen = load_pictures(holdout.subset(rows), samples.images.device)
+        c = None if c is None else c.to(samples.images.device)
+    before = scores(D_0, unseen, c, companions)
+    work.d_forward += len(own) + len(before) + 2 * group
+    watched, watched_scores = _watched(task, forget, own)
+    if len(task.calibration):
+        labels, rule = matched_scores(own, before), "each image its own: D_0's scores of unseen holdout images, by rank"
+        return CalibrationCheck(companions, watched, unseen, c, before), labels, rule
+    labels = between_scores(own, before)
+    rule = f"each image its own: from D_0's score of it {TOWARDS_SAMPLES:.0%} of the way to samples of G_0, by rank"
+    stand_ins = between_scores(watched_scores, before)
+    return CalibrationCheck(companions, watched, unseen, c, before, stand_ins), labels, rule
 
 
 def _watched(task: UnlearningTask, forget: Fixed, forget_scores: Tensor) -> tuple[Fixed, Tensor]:

@@ -78,14 +78,15 @@ def choose_groups(
     classes: Sequence[int] = (),
     seen: Sequence[int] | np.ndarray = (),
     companions: Sequence[int] | np.ndarray = (),
+    calibration: Sequence[int] | np.ndarray = (),
 ) -> EvaluationGroups:
     """Choose the images to measure on; without a forget set (None) every training image is a retain image.
 
     ``forget``, ``seen`` (retain images the cascade sees; none for zero-shot) and ``companions`` (retain
     images that only accompany others in a batch of scores) are positions in the training split. For
-    ``classes`` the holdout group has these labels. Raises ForgetSetError for an empty forget set, one that
-    leaves fewer than four images, or positions outside the training split, and InputError where seen images
-    or companions are forget images.
+    ``classes`` the holdout group has these labels; holdout images at ``calibration`` are left out of it. Raises
+    ForgetSetError for an empty forget set, one that leaves fewer than four images, or positions outside the
+    training split, and InputError where seen images or companions are forget images.
     """
     given = () if forget is None else forget
     forgotten, watched, beside = (_positions(v, len(splits.train)) for v in (given, seen, companions))
@@ -107,14 +108,19 @@ def choose_groups(
         forget=np.sort(_draw(protocol, "forget/scores", forgotten)[: protocol.score_count]),
         retain=np.sort(unseen[: protocol.score_count]),
         retain_seen=np.sort(_draw(protocol, "seen/scores", watched)[: protocol.score_count]),
-        holdout=_holdout(splits.holdout, classes, protocol),
+        holdout=_holdout(splits.holdout, classes, protocol, calibration),
         by_class=_members(splits.train, forgotten, classes, protocol),
     )
 
 
-def _holdout(holdout: ImageDataset, classes: Sequence[int], protocol: EvaluationProtocol) -> np.ndarray:
+def _holdout(
+    holdout: ImageDataset,
+    classes: Sequence[int],
+    protocol: EvaluationProtocol,
+    calibration: Sequence[int] | np.ndarray,
+) -> np.ndarray:
     """All labels for items, the forgotten ones for a class (section 5.6)."""
-    members = np.arange(len(holdout))
+    members = np.setdiff1d(np.arange(len(holdout)), np.asarray(calibration, np.int64))
     if classes and holdout.labels is not None:
         members = members[np.isin(holdout.labels, classes)]
     return np.sort(_draw(protocol, "holdout/scores", members)[: protocol.score_count])

@@ -88,6 +88,7 @@ def measure_reference(
     *,
     seen: Sequence[int] | np.ndarray = (),
     companions: Sequence[int] | np.ndarray = (),
+    calibration: Sequence[int] | np.ndarray = (),
     device: torch.device | str = "cpu",
 ) -> Reference:
     """Choose the groups (see `choose_groups`) and measure the real images: floor, ceilings, destination.
@@ -99,7 +100,15 @@ def measure_reference(
         raise ForgetSetError("Membership of the forget set is unverified; name the training data to evaluate.")
     protocol = protocol or EvaluationProtocol()
     forgotten, classes = (None, ()) if forget is None else (forget.indices, forget.classes)
-    groups = choose_groups(splits, protocol, forget=forgotten, classes=classes, seen=seen, companions=companions)
+    groups = choose_groups(
+        splits,
+        protocol,
+        forget=forgotten,
+        classes=classes,
+        seen=seen,
+        companions=companions,
+        calibration=calibration,
+    )
     classifier = find_classifier(splits, protocol.classifier)
     extractor = _extractor(protocol, classifier, device, needed=bool(classes))
     statistics = floor = None

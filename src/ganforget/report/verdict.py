@@ -11,7 +11,7 @@ __all__ = ["Glance", "Leak", "Verdict", "cost_sentence", "glances", "leak", "req
 
 PAPER_ITEM_GOALS = (Goal("auc_lu", ">", 0.8),)
 DEFAULT_ITEM_GOALS = (Goal("auc_lu", ">", 0.8), Goal("substitution", "≤", 0.25))
-OWNERS = {"default": "default", "paper": "paper’s"}
+OWNERS = {"default": "default", "paper": "paper’s", "calibrated": "calibrated"}
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _contradictions(results: dict[str, Any], goals: dict[str, Goal]) -> list[str
 def _other_destination(results: dict[str, Any]) -> list[str]:
     """Say how the run stands to the destination that it did not use (items only: a class has its own)."""
     name, after = results.get("destination"), results.get("after") or {}
-    if results["task"] != "item" or name not in OWNERS:
+    if results["task"] != "item" or name not in ("default", "paper"):
         return []
     goals = PAPER_ITEM_GOALS if name == "default" else DEFAULT_ITEM_GOALS
     other = "paper’s" if name == "default" else "default"

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from ganforget.models.gan import Gan
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.losses import Perceptual
@@ -20,6 +22,8 @@ class Check:
     values: dict[str, float]
     d_reached: bool
     g_reached: bool
+    score_gap: float = 0.0
+    """How much higher D should score the forget images on average (calibrated destination)."""
 
     @property
     def reached(self) -> bool:
@@ -36,7 +40,8 @@ class Cascade:
 
     original: Gan
     config: CascadeConfig
-    fake_label: float
+    fake_label: float | Tensor
+    """F_label, or a label for each forget image."""
     forget: Fixed
     latents: ForgetLatents
     anchors: Fixed

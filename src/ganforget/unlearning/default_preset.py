@@ -8,6 +8,7 @@ losses of eqs. 6, 8 and 14 move both networks away from the original and gain no
 """
 
 import torch
+from torch import Tensor
 
 from ganforget.substitute import schedule
 from ganforget.unlearning.batches import (
@@ -63,7 +64,9 @@ def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     distance = distillation_loss(held_logits, original_held) + distillation_loss(anchor_logits, original_anchor)
     terms = {"d_distillation": config.distillation * distance}
     if not cascade.sham:
-        terms["d_unlearning"] = fake_label_loss(forget_logits, cascade.fake_label)
+        label = cascade.fake_label
+        label = label[chosen] if isinstance(label, Tensor) else label
+        terms["d_unlearning"] = fake_label_loss(forget_logits, label + state.label_shift)
     if config.r1_interval and config.r1_gamma and step % config.r1_interval == 0:
         terms["r1"] = learned_r1(cascade, state, held_from.images[held], rows_of(held_from.c, held))
     return descend(state.D_optimizer, terms)

@@ -18,6 +18,9 @@ from ganforget.unlearning.state import CascadeState
 
 __all__ = ["run_cascade"]
 
+_GAIN = 0.5
+"""Share of the gap between scores and their target by which a check moves the fake labels."""
+
 
 def run_cascade(
     cascade: Cascade,
@@ -61,6 +64,7 @@ def run_cascade(
         if state.step % config.check_interval == 0 or state.step == last:
             check = _check(stop_rule, state, check)
             state.d_reached, state.g_reached = check.d_reached, check.g_reached
+            state.label_shift += _GAIN * check.score_gap
             on_check(state, losses, check)
     _require_finite(state)
     if steps is None and state.step < config.schedule_steps:

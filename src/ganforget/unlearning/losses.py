@@ -24,8 +24,8 @@ Perceptual = Callable[[Images], Sequence[Tensor]]
 """Maps images to feature maps."""
 
 
-def fake_label_loss(forget_logits: PerImage, fake_label: float) -> Scalar:
-    """Eq. (5), and the first term of eq. (6): mean (D(x_u) − F_label)²."""
+def fake_label_loss(forget_logits: PerImage, fake_label: float | PerImage) -> Scalar:
+    """Eq. (5), and the first term of eq. (6): mean (D(x_u) − F_label)²; one label for all, or one for each image."""
     return (forget_logits - fake_label).square().mean()
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from ganforget.errors import InputError
 from ganforget.options import Mode, SubstituteName, Task, UnlearnOptions
 from ganforget.unlearning.config import CascadeConfig
 
@@ -35,6 +36,8 @@ PAPER: dict[str, Any] = {
 
 def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteName) -> CascadeConfig:
     """Return the cascade that ``options`` ask for."""
+    if options.destination == "calibrated" and task == "class":
+        raise InputError("--destination calibrated is for images, and this forget set is a class; use default.")
     given: dict[str, Any] = {"max_steps": options.max_steps, "schedule_steps": options.schedule_steps}
     of_class = DEFAULT_CLASS[substitute] if task == "class" and substitute in DEFAULT_CLASS else {}
     config = CascadeConfig(

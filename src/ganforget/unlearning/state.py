@@ -33,6 +33,8 @@ class CascadeState:
     d_reached: bool = False
     """Whether D was at its side of the destination at the last check: between checks it rests on that."""
     g_reached: bool = False
+    label_shift: float = 0.0
+    """What has been added to the fake labels, so that scores meet a moving target (calibrated destination)."""
     work: Work = field(default_factory=Work)
     """Images that steps and checks have taken through the networks."""
 
@@ -51,6 +53,7 @@ def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
 
 
 _COUNTERS = {"step": int, "cascade_seconds": float, "check_seconds": float, "d_reached": bool, "g_reached": bool}
+_COUNTERS |= {"label_shift": float}
 
 
 def save_cascade(state: CascadeState, folder: Path) -> None:

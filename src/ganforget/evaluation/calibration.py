@@ -1,0 +1,87 @@
+"""The calibrated destination: D scores forget images like images that it was never trained on, in both directions.
+
+The paper pushes forget images below every training image, where whoever flips the sign finds them. A GAN that was
+retrained without them would score them like any unseen image. So the stop rule compares D's scores of the forget
+images with those of images never trained on, both taken from D as it is now: few-shot the calibration half of the
+holdout set, whose other half measures afterwards; zero-shot stand-ins, whose scores are predicted from how samples of
+G_0 have moved.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import ks_2samp
+from torch import Tensor
+
+from ganforget.evaluation.auc import auc
+from ganforget.evaluation.stop_rule import SUBSTITUTION_DESTINATION, GeneratorCheck
+from ganforget.models.pictures import DrawnPictures, LoadedPictures
+from ganforget.models.scoring import Companions, companion_count, scores
+from ganforget.shapes import Images, Labels, PerImage
+from ganforget.unlearning.cascade import Cascade, Check
+from ganforget.unlearning.material import Fixed
+from ganforget.unlearning.state import CascadeState
+
+__all__ = ["AUC_AROUND_HALF", "CalibrationCheck", "StopRuleCalibrated"]
+
+AUC_AROUND_HALF = 0.1
+"""The calibrated destination: `auc_ut` at most so far from 0.5, over holdout images that calibrated nothing."""
+
+_ESTIMATE_AROUND_HALF = 0.02
+"""How far the running estimate may be from it: the forget set's own scores are known exactly."""
+
+_ALIKE = 0.1
+"""Least p-value of the two-sample Kolmogorov-Smirnov test of the scores."""
+
+
+@dataclass(frozen=True)
+class CalibrationCheck:
+    """Compares D's scores of the forget images with those of unseen images."""
+
+    companions: Companions
+    forget: Fixed
+    unseen: Images | DrawnPictures | LoadedPictures
+    """Images never trained on: of the holdout set, or samples of G_0."""
+    unseen_c: Labels | None
+    unseen_scores: PerImage
+    """D_0's scores of them."""
+    stand_ins: PerImage | None = None
+    """Zero-shot: what D_0 would give unseen real images; they move as the samples do."""
+
+    def estimate(self, state: CascadeState) -> tuple[dict[str, float], float]:
+        """Return `auc_ut` and the test's p-value, and how much higher the forget images should score."""
+        forget = scores(state.D, self.forget.images, self.forget.c, self.companions)
+        unseen = scores(state.D, self.unseen, self.unseen_c, self.companions)
+        state.work.d_forward += len(forget) + len(unseen) + 2 * companion_count(state.D)
+        if self.stand_ins is not None:
+            unseen = self.stand_ins + (unseen - self.unseen_scores).mean()
+        return self.compare(forget, unseen)
+
+    def compare(self, forget: Tensor, unseen: Tensor) -> tuple[dict[str, float], float]:
+        """Return the same for scores at hand."""
+        alike = np.asarray(ks_2samp(forget.numpy(), unseen.numpy()))[1]
+        area = auc(forget.double(), unseen.double())
+        values = {"auc_ut": area, "alike": float(alike), "score_forget": float(forget.mean())}
+        return values, float(unseen.mean() - forget.mean())
+
+
+@dataclass(frozen=True)
+class StopRuleCalibrated:
+    """Scores of forget and unseen images alike for D, substitution ≤ 0.25 for G."""
+
+    cascade: Cascade
+    discriminator: CalibrationCheck
+    generator: GeneratorCheck
+
+    def __call__(self, state: CascadeState, previous: Check | None) -> Check:
+        rests = previous is not None and previous.d_reached
+        if rests:
+            assert previous is not None
+            values = {name: previous.values[name] for name in ("auc_ut", "alike", "score_forget")}
+            gap = 0.0
+        else:
+            values, gap = self.discriminator.estimate(state)
+        values["substitution"] = self.generator.measure(self.cascade, state)
+        alike = abs(values["auc_ut"] - 0.5) <= _ESTIMATE_AROUND_HALF and values["alike"] >= _ALIKE
+        g_reached = values["substitution"] <= SUBSTITUTION_DESTINATION - self.cascade.config.margin
+        return Check(values, rests or alike, g_reached, score_gap=gap)
