@@ -1,4 +1,4 @@
-"""The calibrated destination: labels by rank, its check against SciPy and scikit-learn, and what the loop makes of it."""
+"""The calibrated destination: labels by rank, its check against SciPy and scikit-learn, what the loop makes of it."""
 
 from typing import Any, cast
 
