@@ -45,13 +45,13 @@ plain_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(value=plain_values, protocol=st.sampled_from([3, 4, 5]))
 def test_plain_values_are_what_python_makes_of_them(value: Any, protocol: int):
     assert follow(pickle.dumps(value, protocol)) == value
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(value=plain_values, protocol=st.sampled_from([3, 4, 5]))
 def test_opcodes_stand_where_python_finds_them(value: Any, protocol: int):
     data = pickle.dumps(value, protocol)

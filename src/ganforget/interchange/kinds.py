@@ -35,7 +35,7 @@ def _is_pickle(path: Path, head: bytes) -> bool:
 
 
 def _is_safetensors(path: Path, head: bytes) -> bool:
-    return path.suffix.lower() == ".safetensors" or head[8:9] == b"{"
+    return path.suffix.lower() == ".safetensors" or head[3:9] == b"\0\0\0\0\0{"  # its header's length, then JSON
 
 
 FILE_KINDS: tuple[FileKind, ...] = (
