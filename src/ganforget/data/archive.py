@@ -90,13 +90,13 @@ class _Zip:
     def __init__(self, root: Path) -> None:
         try:
             self.archive = zipfile.ZipFile(root)
-        except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise DataError(f"{root} is not a readable ZIP ({error}); expected a folder or ZIP of images.") from error
         self.root = root
         self.names = sorted(self._safe_names())
 
     def _safe_names(self) -> list[str]:
-        names = [entry.orig_filename for entry in self.archive.infolist() if not entry.is_dir()]
+        names = [entry.orig_filename for entry in self.archive.infolist() if not entry.filename.endswith("/")]
         for name in names:
             path = PurePosixPath(name)
             drive = ":" in path.parts[0] if path.parts else True
