@@ -204,7 +204,7 @@ def test_damage_anywhere_in_a_zip_is_an_error_of_ours_or_no_damage(tmp_path):
         damaged = bytearray(data)
         for _ in range(random.integers(1, 5)):
             at = int(random.integers(directory if random.random() < 0.6 else 0, len(data)))
-            damaged[at] = random.choice([0, 255, random.integers(256), damaged[at] ^ 1])
+            damaged[at] = int(random.choice(np.array([0, 255, int(random.integers(256)), damaged[at] ^ 1])))
         path.write_bytes(damaged)
         try:
             load(path).train.tensor()
