@@ -408,5 +408,24 @@ def test_the_speed_is_the_median_of_whole_cycles(monkeypatch: pytest.MonkeyPatch
     assert [step % 16 for step in steps[2::16]] == [0, 0, 0], "every cycle holds one R1 step"
 
 
+@pytest.mark.parametrize(("fits", "batch"), [(50, 16), (3, 1), (1, 1)])
+def test_the_speed_of_big_networks_is_taken_from_two_steps(monkeypatch: pytest.MonkeyPatch, fits: int, batch: int):
+    """D sees two images for each: a step with R1 takes 9 s, one without 1 s, and a cycle is 1 and 15 of them."""
+    clock, steps = 0.0, []
+
+    def step(state: TrainingState, config: TrainingConfig, *_: object) -> None:
+        nonlocal clock
+        steps.append(state.step)
+        clock += 9 if state.step % 16 == 0 else 1
+        state.step += 1
+        assert config.batch_size == batch
+
+    monkeypatch.setattr(speed, "training_step", step)
+    monkeypatch.setattr(speed, "learning_batch", lambda _: fits)
+    monkeypatch.setattr(speed, "time", SimpleNamespace(perf_counter=lambda: clock))
+    assert speed.seconds_per_kimg(network_config(CONFIG, DATA), CPU) == pytest.approx((9 + 15) / 16 / batch * 1000)
+    assert steps == [0, 1]
+
+
 def test_the_speed_is_of_the_real_step():
     assert speed.training_step is loop.training_step
