@@ -1,5 +1,6 @@
 """What differs between the paper's setting and ours, in sentences: they stand above every comparison."""
 
+from pathlib import Path
 from typing import Any
 
 from ganforget.experiments.catalogue import CLASS_INVERSIONS, Experiment, Plan, Row
@@ -18,8 +19,9 @@ def setting_differences(
     runs = [c.options for row in rows for c in row.configurations if c.kind == "unlearn"]
     said = [_network(target.name, original, _NAMES[experiment.dataset])]
     if target.data != experiment.dataset:
+        size = f"{G['img_resolution']}×{G['img_resolution']}"
         said.append(
-            f"The data are a stand-in: {target.data} at {G['img_resolution']}×{G['img_resolution']} in place of "
+            f"The data are a stand-in: {Path(target.data).name} at {size} in place of "
             f"{_NAMES[experiment.dataset]}. What agrees or differs here says nothing about the paper's own figures."
         )
     said.append(_distances(fd_names))

@@ -99,6 +99,8 @@ def measure_retraining(configuration: Configuration, run: Path, device: Device, 
     seen, beside = choose_retain(forget, splits, final.D, mode="zero-shot", seed=configuration.seed)
     protocol = EvaluationProtocol(classifier=target.classifier)
     reference = measure_reference(splits, forget, protocol, seen=seen, companions=beside, device=where)
+    if reference.extractor is None:
+        raise InputError("Retraining is followed by its Fréchet distance; these data have no feature extractor.")
     start = spread(original.G, reference, _GENERATIONS)["fd_l"]["mean"]
     ticks = [(line["kimg"], line["seconds"]) for line in read_json_lines(run / "log.jsonl") if "seconds" in line]
     points = []
@@ -107,6 +109,8 @@ def measure_retraining(configuration: Configuration, run: Path, device: Device, 
         progress.step(number, len(snapshots))
         gan = load_model(folder).to(where)
         kimg = gan.config.training["images_seen"] / 1000
+        if not kimg:  # before the first step: off every scale
+            continue
         fd = spread(gan.G, reference, _GENERATIONS)["fd_l"]["mean"]
         points.append({"kimg": kimg, "seconds": training_seconds(ticks, kimg), "fd_l": fd})
     kimg = final.config.training["images_seen"] / 1000
@@ -123,7 +127,7 @@ def measure_retraining(configuration: Configuration, run: Path, device: Device, 
         "to_original_kimg": reaching(points, kimg=trained),
         "to_original_distance": reaching(points, fd_l=start),
         "seconds_per_kimg": seconds_per_kimg(GanConfig(original.config.G, original.config.D), where),
-        "results": {"after": after, "fd_name": None if reference.extractor is None else reference.extractor.title},
+        "results": {"after": after, "fd_name": reference.extractor.title},
         "seconds": {"training": training_seconds(ticks, kimg)},
     }
 
