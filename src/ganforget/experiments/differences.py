@@ -42,7 +42,7 @@ def setting_differences(
 def _network(name: str, original: Gan, paper: str) -> str:
     weights = sum(value.numel() for network in (original.G, original.D) for value in network.parameters())
     seen = original.config.training.get("images_seen")
-    length = f", trained on {seen / 1000:,.0f} kimg" if seen else ""
+    length = f", trained on {seen / 1000:g} kimg" if seen else ""
     return (
         f"The GAN is {name}: a StyleGAN2 of {weights / 1e6:.1f} million weights{length}. The paper's were trained on "
         f"{paper} by the official code, on a GPU; it states neither size nor length."

@@ -97,6 +97,6 @@ def _submitted(
     place.update_parameters(timeout_min=24 * 60, cpus_per_task=1, name="ganforget")
     progress.stage(f"{len(missing)} jobs by {executor}")
     jobs = [place.submit(_one_thread, work, configuration) for configuration in missing]
-    for number, job in enumerate(submitit.helpers.as_completed(jobs), start=1):
+    for number, job in enumerate(submitit.helpers.as_completed(jobs, poll_frequency=1), start=1):
         progress.step(number, len(missing))
         yield job.result()
