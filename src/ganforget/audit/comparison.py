@@ -78,7 +78,7 @@ def prediction_interval(values: list[float], confidence: float = 0.95) -> tuple[
 
 def privacy_leak_ratio(area: float, retrained: float) -> float:
     """Return (AUC − AUC of retraining) ÷ AUC of retraining: 0 is a match, negative is over-unlearned."""
-    return (area - retrained) / retrained
+    return (area - retrained) / max(retrained, 0.01)
 
 
 def klom(scores: Pair, references: list[Pair]) -> float:

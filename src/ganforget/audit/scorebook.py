@@ -81,7 +81,7 @@ class ScoreBook:
         for place in self._places(attack, role):
             try:
                 found = np.load(place, allow_pickle=False)
-            except (OSError, ValueError):
+            except (OSError, ValueError, EOFError):
                 continue
             if found.shape == (len(self.subject.images.targets),) and found.dtype == np.float64:
                 return found
