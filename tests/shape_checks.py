@@ -12,16 +12,22 @@ __all__ = ["CHECKED", "check_shapes", "checked_layers", "unchecked"]
 
 CHECKED = (
     "ganforget.evaluation.auc",
+    "ganforget.evaluation.calibration",
     "ganforget.evaluation.frechet",
+    "ganforget.evaluation.kid",
+    "ganforget.evaluation.manifold",
     "ganforget.evaluation.measures",
     "ganforget.evaluation.stop_rule",
     "ganforget.inversion.invert",
     "ganforget.models.latents",
     "ganforget.models.layers",
+    "ganforget.models.memory",
+    "ganforget.models.micro_batch",
     "ganforget.models.scoring",
     "ganforget.models.stylegan2",
     "ganforget.substitute",
     "ganforget.training.losses",
+    "ganforget.unlearning.fake_label",
     "ganforget.unlearning.losses",
 )
 OUTSIDE = ("safetensors.torch", "scipy.stats", "torch")

@@ -289,7 +289,7 @@ def test_places_that_cannot_be_written(tiny_run: Path, tmp_path: Path, capsys: P
 
 def test_folders_that_are_no_runs(tiny_run: Path, tmp_path: Path, capsys: Printed):
     refused(["resume", str(tmp_path)], capsys, "There is no run in")
-    refused(["resume", str(tiny_run / "model")], capsys, "no training or unlearning run")
+    refused(["resume", str(tiny_run / "model")], capsys, "no training, unlearning or audit run")
     refused(["resume", str(tiny_run)], capsys, "has ended at 0.16 kimg")
     refused(["report", str(tmp_path)], capsys, "no results file")
     refused(["report", str(tiny_run)], capsys, "results file of an unlearning run")

@@ -32,7 +32,7 @@ def test_a_new_kind_is_one_more_entry(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_other_files_and_no_file_are_named(tmp_path: Path):
     (tmp_path / "photo.png").write_bytes(b"\x89PNG")
-    with pytest.raises(ModelFileError, match="is of no kind that ganforget reads: a single safetensors file, an offic"):
+    with pytest.raises(ModelFileError, match="is of no kind that ganforget reads: a rosinality-style"):
         load_file(tmp_path / "photo.png")
     with pytest.raises(ModelFileError, match="There is no file"):
         describe_file(tmp_path / "none.pkl")

@@ -23,6 +23,7 @@ __all__ = [
     "Rest",
     "Scalar",
     "Scores",
+    "UnseenScores",
     "W",
     "Z",
 ]
@@ -71,6 +72,9 @@ Scores = Float[Tensor | np.ndarray, "n"]
 
 OtherScores = Float[Tensor | np.ndarray, "m"]
 """D's scores of another group."""
+
+UnseenScores = Float[Tensor, "unseen"]
+"""D's scores of images never trained on, or of what stands for them."""
 
 Scalar = Float[Tensor, ""]
 """One number."""

@@ -17,7 +17,7 @@ from ganforget.evaluation.auc import auc
 from ganforget.evaluation.stop_rule import SUBSTITUTION_DESTINATION, GeneratorCheck
 from ganforget.models.pictures import DrawnPictures, LoadedPictures
 from ganforget.models.scoring import Companions, companion_count, scores
-from ganforget.shapes import Images, Labels, PerImage
+from ganforget.shapes import Images, Labels, PerImage, UnseenScores
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
@@ -45,7 +45,7 @@ class CalibrationCheck:
     unseen_c: Labels | None
     unseen_scores: PerImage
     """D_0's scores of them."""
-    stand_ins: PerImage | None = None
+    stand_ins: UnseenScores | None = None
     """Zero-shot: what D_0 would give unseen real images; they move as the samples do."""
 
     def estimate(self, state: CascadeState) -> tuple[dict[str, float], float]:

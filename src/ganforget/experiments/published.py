@@ -134,7 +134,8 @@ def _attacks(table: int, dataset: Dataset) -> list[Published]:
     for label, (before, *after) in PRINTED[table]:
         what, substitute = label.split(" ")
         count = None if what == "class" else int(what)
-        name = next(n for n in (*ITEM_SUBSTITUTES, *_CLASS_SUBSTITUTES) if n == substitute)
+        names: tuple[SubstituteName, ...] = (*ITEM_SUBSTITUTES, *_CLASS_SUBSTITUTES)
+        name: SubstituteName = names[[str(n) for n in names].index(substitute)]
         found += [
             Published(Setting(dataset, count, mode, (name,)), {"before.auc_ut": before, "after.auc_ut": value})
             for mode, value in zip(_MODES, after, strict=True)

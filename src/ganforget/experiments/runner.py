@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from ganforget.errors import InputError
 from ganforget.experiments.configuration import Configuration
@@ -69,9 +69,10 @@ def _side_by_side(missing: list[Configuration], work: Work, jobs: int, progress:
     import joblib
 
     progress.stage(f"{len(missing)} runs, {jobs} side by side")
-    parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered", batch_size=1)
-    done = parallel(joblib.delayed(_one_thread)(work, configuration) for configuration in missing)
-    for number, row in enumerate(done, start=1):  # type: ignore[arg-type]
+    parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
+    calls = [joblib.delayed(_one_thread)(work, configuration) for configuration in missing]
+    done = cast("Iterator[dict[str, Any]]", parallel(calls))
+    for number, row in enumerate(done, start=1):
         progress.step(number, len(missing))
         yield row
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ganforget.shapes import PerImage
+from ganforget.shapes import PerImage, UnseenScores
 
 __all__ = ["TOWARDS_SAMPLES", "auto_fake_label", "between_scores", "fake_label_warning", "matched_scores"]
 
@@ -23,7 +23,7 @@ def auto_fake_label(forget_scores: Tensor) -> float:
     return float(forget_scores.mean() - SPREADS_BELOW * torch.clamp(spread, min=0.25))
 
 
-def matched_scores(forget_scores: PerImage, unseen_scores: PerImage) -> PerImage:
+def matched_scores(forget_scores: PerImage, unseen_scores: UnseenScores) -> PerImage:
     """Return a label for each forget image: the score of its rank among images never trained on.
 
     The forget images then have the distribution of the unseen ones, each with the least change: the k-th of n scores
@@ -33,7 +33,7 @@ def matched_scores(forget_scores: PerImage, unseen_scores: PerImage) -> PerImage
     return torch.quantile(unseen_scores.double(), (ranks + 0.5) / len(ranks)).to(forget_scores.dtype)
 
 
-def between_scores(forget_scores: PerImage, sample_scores: PerImage) -> PerImage:
+def between_scores(forget_scores: PerImage, sample_scores: UnseenScores) -> PerImage:
     """Return labels between the forget images' own scores and those of samples of G_0, by rank.
 
     For zero-shot, which knows no unseen real image. D_0 scores one below its training images, and above the samples as
