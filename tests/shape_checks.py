@@ -18,6 +18,8 @@ CHECKED = (
     "ganforget.inversion.invert",
     "ganforget.models.latents",
     "ganforget.models.layers",
+    "ganforget.models.memory",
+    "ganforget.models.micro_batch",
     "ganforget.models.scoring",
     "ganforget.models.stylegan2",
     "ganforget.substitute",
