@@ -19,6 +19,7 @@ from ganforget.files import write_json
 from ganforget.report import write_report
 from ganforget.report.curves import draw_curves
 from ganforget.report.goal import read_goals
+from ganforget.report.verdict import glances, verdict
 from report_runs import AFTER, BEFORE, CLASS_AFTER, COUNT, TILE, results, write_run, write_words
 
 HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>{{ 7*7 }}{% raw %} {0.x} $\\frac$ &\u202e'
@@ -497,3 +498,12 @@ def test_log_cut_short_by_a_stop_is_read_up_to_there(tmp_path: Path):
     with (run / "log.jsonl").open("a") as log:
         log.write('{"step": 125, "auc')
     assert len(Page(write_report(run).read_text()).all("svg")) == 8
+
+
+def test_a_calibrated_run_is_shown_by_what_it_aims_at():
+    calibrated = results() | {"destination": "calibrated", "destination_rule": "|auc_ut − 0.5| ≤ 0.1"}
+    assert glances(calibrated, None)[0].key == "auc_ut"
+    assert glances(results(), None)[0].key == "auc_lu"
+    said = verdict(calibrated, "digits", {})
+    assert "the calibrated destination (|auc_ut − 0.5| ≤ 0.1)" in said.sentence
+    assert said.remarks == (), "nothing about destinations that it did not use"

@@ -165,6 +165,8 @@ def glances(results: dict[str, Any], fd_name: str | None) -> list[Glance]:
         away = _glance(results, "fd_u", f"{distance} to the class", "higher is further away", 2)
         return [recall, away, kept, accuracy]
     rank = _glance(results, "auc_lu", "Retain scored above forget", "0.5 is alike, 1 is always")
+    if results.get("destination") == "calibrated":
+        rank = _glance(results, "auc_ut", "Forget scored above never trained on", "0.5 is alike, as wanted")
     way = _glance(results, "substitution", "Distance left to the substitutes", "1 is unchanged, 0 is in place")
     return [rank, way, kept, accuracy]
 
