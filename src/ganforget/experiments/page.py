@@ -1,19 +1,20 @@
 """A comparison as Markdown and as one self-contained page; both lay out what the comparison file holds."""
 
 import base64
-import functools
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from ganforget.experiments.wording import lines_of, title_of
 from ganforget.files import write_bytes
 from ganforget.report.figures import Line, line_chart, ridge_chart
+from ganforget.report.layout import render_page
 from ganforget.report.numerals import duration, significant
 
 __all__ = ["write_markdown", "write_page"]
+
+_ROOMS = ("ganforget.experiments", "ganforget.report")
 
 _GROUPS = (
     ("retain", "training images"),
@@ -55,19 +56,7 @@ def write_page(comparison: dict[str, Any], path: Path, *, folder: Path) -> None:
         "made_of": comparison["made_of"],
         "svg": Markup,
     }
-    write_bytes(path, _template().render(content).encode("utf-8", errors="replace"))
-
-
-@functools.cache
-def _template() -> Template:
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("ganforget.experiments"), PackageLoader("ganforget.report")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("comparison.html.j2")
+    write_bytes(path, render_page("comparison.html.j2", content, rooms=_ROOMS))
 
 
 def _grouped(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,10 +1,8 @@
 """An audit's ``report.html``: lays the files of the run out as one self-contained page, and computes nothing."""
 
-import functools
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from ganforget.errors import InputError
@@ -12,6 +10,7 @@ from ganforget.files import read_json, write_bytes
 from ganforget.report.audit_charts import paint_of, relearning_chart, roc_chart
 from ganforget.report.audit_words import asked, attack_meaning, role_name, verdict_words
 from ganforget.report.figures import ridge_chart
+from ganforget.report.layout import render_page
 from ganforget.report.numerals import MISSING, decimal, duration, significant
 
 __all__ = ["write_audit_report"]
@@ -35,23 +34,11 @@ def write_audit_report(run: Path) -> Path:
         )
     scores = read_json(run / "scores.json", kind="scores file") if (run / "scores.json").exists() else {}
     try:
-        page = _template().render(_content(run, audit, scores))
+        page = render_page("audit.html.j2", _content(run, audit, scores))
     except (KeyError, TypeError) as error:
         raise InputError(f"{run / 'audit.json'} lacks {error}; the file is damaged.") from error
-    write_bytes(run / "report.html", page.encode("utf-8", errors="replace"))
+    write_bytes(run / "report.html", page)
     return run / "report.html"
-
-
-@functools.cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("ganforget.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("audit.html.j2")
 
 
 def _content(run: Path, audit: dict[str, Any], scores: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,15 @@
 """``report.html``: lays the files of a run out as one self-contained page, and computes nothing."""
 
-import functools
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from ganforget.files import write_bytes
 from ganforget.report.curves import draw_curves
 from ganforget.report.figures import ridge_chart
 from ganforget.report.goal import read_goals
+from ganforget.report.layout import render_page
 from ganforget.report.limits import limits
 from ganforget.report.measure import measure_rows
 from ganforget.report.method import cost_rows, data_name, duplicate_rows, facts, method_blocks, work_rows
@@ -38,22 +37,10 @@ def write_report(run: Path) -> Path:
     file, and OutputError where the page cannot be written.
     """
     files = read_run(Path(run))
-    page = _template().render(_content(files))
+    page = render_page("page.html.j2", _content(files))
     target = files.folder / "report.html"
-    write_bytes(target, page.encode("utf-8", errors="replace"))
+    write_bytes(target, page)
     return target
-
-
-@functools.cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("ganforget.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2")
 
 
 def _content(run: RunFiles) -> dict[str, Any]:
