@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 from torch import Tensor
 
 from ganforget.evaluation.auc import auc
-from ganforget.evaluation.stop_rule import SUBSTITUTION_DESTINATION, GeneratorCheck
+from ganforget.evaluation.stop_rule import GeneratorCheck, is_substituted
 from ganforget.models.pictures import DrawnPictures, LoadedPictures
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.shapes import Images, Labels, PerImage, UnseenScores
@@ -74,14 +74,12 @@ class StopRuleCalibrated:
     generator: GeneratorCheck
 
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
-        rests = previous is not None and previous.d_reached
-        if rests:
-            assert previous is not None
+        if previous is not None and previous.d_reached:  # D rests: it is what it was
             values = {name: previous.values[name] for name in ("auc_ut", "alike", "score_forget")}
-            gap = 0.0
+            gap, d_reached = 0.0, True
         else:
             values, gap = self.discriminator.estimate(state)
+            d_reached = abs(values["auc_ut"] - 0.5) <= _ESTIMATE_AROUND_HALF and values["alike"] >= _ALIKE
         values["substitution"] = self.generator.measure(self.cascade, state)
-        alike = abs(values["auc_ut"] - 0.5) <= _ESTIMATE_AROUND_HALF and values["alike"] >= _ALIKE
-        g_reached = values["substitution"] <= SUBSTITUTION_DESTINATION - self.cascade.config.margin
-        return Check(values, rests or alike, g_reached, score_gap=gap)
+        g_reached = is_substituted(values["substitution"], self.cascade.config)
+        return Check(values, d_reached, g_reached, score_gap=gap)

@@ -22,6 +22,7 @@ from ganforget.models.pictures import DrawnPictures, LoadedPictures, mean_square
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.shapes import Images, Labels, PerImage
 from ganforget.unlearning.cascade import Cascade, Check
+from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
 
@@ -34,6 +35,7 @@ __all__ = [
     "GeneratorCheck",
     "StopRuleForClass",
     "StopRuleForItems",
+    "is_substituted",
     "predicted_auc",
 ]
 
@@ -128,6 +130,11 @@ class GeneratorCheck:
         return mean_square(state.G_ema, ws, self.targets) / max(self.original_distance, 1e-12)
 
 
+def is_substituted(substitution: float, config: CascadeConfig) -> bool:
+    """Whether an estimate of `substitution` lies beyond G's side of the destination, margin included."""
+    return substitution <= SUBSTITUTION_DESTINATION - config.margin
+
+
 @dataclass(frozen=True)
 class StopRuleForItems:
     """auc_lu > 0.8 for D, and for our destination substitution ≤ 0.25 for G, each with its margin."""
@@ -141,7 +148,7 @@ class StopRuleForItems:
         values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
         values["substitution"] = self.generator.measure(self.cascade, state)
         d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
-        g_reached = values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
+        g_reached = is_substituted(values["substitution"], config)
         return Check(values, d_reached, g_reached or config.destination == "paper")
 
 
@@ -200,7 +207,7 @@ class StopRuleForClass:
         config = self.cascade.config
         beyond = values["fd_u"] > self.destination * (1 + config.margin)
         if config.destination == "default":
-            beyond = beyond and values["substitution"] <= SUBSTITUTION_DESTINATION - config.margin
+            beyond = beyond and is_substituted(values["substitution"], config)
             if self.recall and "class_recall" in values:
                 beyond = beyond and values["class_recall"] <= RECALL_DESTINATION - config.margin
         return beyond
