@@ -2,12 +2,13 @@
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from ganforget.errors import InputError, OutputError
-from ganforget.rundir import circumstances, new_run, read_run_config, require_place
+from ganforget.rundir import circumstances, new_run, plain_options, read_run_config, require_place
 
 
 def test_runs_are_numbered(tmp_path: Path):
@@ -92,3 +93,28 @@ def test_circumstances_are_plain_and_complete():
     assert {"ganforget", "python", "torch", "numpy"} <= set(found["versions"])
     assert found["started"].endswith("+00:00")
     assert found["commit"] is None or len(found["commit"]) == 12
+
+
+def test_options_are_plain_and_their_paths_hold_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    @dataclass(frozen=True)
+    class Options:
+        model: str
+        data: str | None
+        original: str
+        outdir: Path
+        forget: Path | None
+        retrained: tuple[Path, ...]
+        classes: tuple[int, ...] = (7,)
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    options = Options("here", "digits", "here", Path("runs"), None, (Path("a"), Path("b")))
+    assert plain_options(options, "model", "data") == {
+        "model": str(tmp_path / "here"),
+        "data": "digits",
+        "original": "here",
+        "outdir": str(tmp_path / "runs"),
+        "forget": None,
+        "retrained": [str(tmp_path / "a"), str(tmp_path / "b")],
+        "classes": [7],
+    }

@@ -4,15 +4,19 @@ import os
 import platform
 import re
 import subprocess
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganforget.errors import InputError, OutputError
 from ganforget.files import make_folder, read_json
 from ganforget.version import __version__
 
-__all__ = ["circumstances", "new_run", "read_run_config", "require_place"]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+__all__ = ["circumstances", "new_run", "plain_options", "read_run_config", "require_place"]
 
 
 def new_run(outdir: Path, description: str) -> Path:
@@ -29,6 +33,22 @@ def new_run(outdir: Path, description: str) -> Path:
             number += 1
         except OSError as error:
             raise OutputError(f"Cannot create {run} ({error.strerror}); choose another --outdir.") from error
+
+
+def plain_options(options: "DataclassInstance", *places: str) -> dict[str, Any]:
+    """Return options as JSON values, with paths that hold wherever the run is gone on with.
+
+    ``places`` are options that hold a name or a path in a string: they are made absolute where something is there.
+    """
+    plain = asdict(options)
+    for name, value in plain.items():
+        if isinstance(value, Path):
+            plain[name] = str(value.absolute())
+        elif isinstance(value, tuple):
+            plain[name] = [str(part.absolute()) if isinstance(part, Path) else part for part in value]
+        elif name in places and value is not None and Path(value).exists():
+            plain[name] = str(Path(value).absolute())
+    return plain
 
 
 def require_place(outdir: Path) -> None:

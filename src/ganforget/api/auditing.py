@@ -26,7 +26,7 @@ from ganforget.interruption import StopRequest, stop_on_signal
 from ganforget.models.gan import model_hash
 from ganforget.progress import Progress, Silent
 from ganforget.report.audit_page import write_audit_report
-from ganforget.rundir import circumstances, new_run, read_run_config
+from ganforget.rundir import circumstances, new_run, plain_options, read_run_config
 
 __all__ = ["SCHEMA_VERSION", "AuditResult", "resume_audit", "run_audit"]
 
@@ -84,19 +84,11 @@ def _hashes(task: AuditTask) -> dict[str, str]:
 
 
 def _config(task: AuditTask) -> dict[str, Any]:
-    options = asdict(task.options)
-    for name, value in options.items():
-        if isinstance(value, Path):
-            options[name] = str(value.absolute())
-    for name in ("model", "original", "data"):
-        if options[name] is not None and Path(options[name]).exists():
-            options[name] = str(Path(options[name]).absolute())
-    options["retrained"] = [str(path.absolute()) for path in task.options.retrained]
     device = str(next(task.subject.unlearned.G.parameters()).device)
     return {
         "schema_version": SCHEMA_VERSION,
         "command": "audit",
-        "options": options,
+        "options": plain_options(task.options, "model", "original", "data"),
         "model_hashes": _hashes(task),
         "data": task.splits.record,
         "seed": task.options.seed,

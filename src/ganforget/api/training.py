@@ -18,7 +18,7 @@ from ganforget.interruption import StopRequest, stop_on_signal
 from ganforget.models.gan import GanConfig
 from ganforget.progress import Progress, Silent
 from ganforget.report.numerals import duration
-from ganforget.rundir import circumstances, new_run, read_run_config
+from ganforget.rundir import circumstances, new_run, plain_options, read_run_config
 from ganforget.training.loop import Tick, train
 from ganforget.training.networks import network_config
 from ganforget.training.options import TrainOptions
@@ -140,12 +140,7 @@ def _describe(task: TrainingTask) -> str:
 
 def _plain(options: TrainOptions) -> dict[str, Any]:
     """Return the options as JSON values, with paths that hold wherever the command is called."""
-    plain = asdict(options)
-    for name in ("data_path", "holdout_path", "exclude", "outdir"):
-        plain[name] = None if plain[name] is None else str(plain[name].absolute())
-    if Path(options.data).exists() and options.data not in DATA_NAMES:
-        plain["data"] = str(Path(options.data).absolute())
-    return plain
+    return plain_options(options, *(() if options.data in DATA_NAMES else ("data",)))
 
 
 def _read_options(raw: dict[str, Any], run: Path) -> TrainOptions:

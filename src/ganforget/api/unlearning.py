@@ -21,7 +21,7 @@ from ganforget.models.gan import Gan, GanConfig, model_hash, save_gan
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Progress, Silent
 from ganforget.report import write_report
-from ganforget.rundir import circumstances, new_run, read_run_config, require_place
+from ganforget.rundir import circumstances, new_run, plain_options, read_run_config, require_place
 from ganforget.unlearning.cascade import Check
 from ganforget.unlearning.log import log_line
 from ganforget.unlearning.loop import run_cascade
@@ -97,21 +97,13 @@ def _plan(task: UnlearningTask) -> dict[str, Any]:
 
 
 def _config(task: UnlearningTask, device: torch.device) -> dict[str, Any]:
-    options = asdict(task.options)
-    for name in ("data_path", "holdout_path", "forget", "perceptual", "classifier", "outdir"):
-        options[name] = None if options[name] is None else str(Path(options[name]).absolute())
-    model = Path(task.options.model)
-    if model.exists():
-        options["model"] = str(model.absolute())
-    if task.options.data is not None and Path(task.options.data).exists():
-        options["data"] = str(Path(task.options.data).absolute())
     return {
         "schema_version": SCHEMA_VERSION,
         "command": "unlearn",
         "model": task.options.model,
         "model_hash": model_hash(task.original),
         "data": None if task.splits is None else task.splits.record,
-        "options": options,
+        "options": plain_options(task.options, "model", "data"),
         "seed": task.options.seed,
         **circumstances(str(device)),
     }
