@@ -2,7 +2,6 @@
 
 import json
 import signal
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganforget.api import preparation, reconstruction
+from ganforget.api import reconstruction
 from ganforget.cli import main
 from ganforget.data import ImageDataset
 from ganforget.errors import InputError, Interrupted
@@ -24,16 +23,15 @@ from ganforget.models.classifier_training import TrainingPlan, train_classifier
 from ganforget.models.gan import Gan, save_gan
 from ganforget.progress import Silent
 from small_gan import small_gan
+from small_runs import take_few_steps
 
 
 @pytest.fixture(autouse=True)
 def little(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Take few steps of inversion and of the cascade, and keep no latents outside."""
-    given = preparation.cascade_config
     few = {"pool": 64, "check_interval": 2, "max_steps": 4, "schedule_steps": 2}
-    monkeypatch.setattr(preparation, "cascade_config", lambda *of: replace(given(*of), **few))
-    for module in (preparation, reconstruction):
-        monkeypatch.setattr(module, "InversionConfig", partial(InversionConfig, steps=4, start_samples=8))
+    take_few_steps(monkeypatch, steps=4, start_samples=8, **few)
+    monkeypatch.setattr(reconstruction, "InversionConfig", partial(InversionConfig, steps=4, start_samples=8))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 

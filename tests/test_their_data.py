@@ -3,8 +3,6 @@
 import io
 import json
 import zipfile
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganforget.api import preparation
 from ganforget.api.evaluating import evaluate_model
 from ganforget.api.forgetting import make_forget_set
 from ganforget.api.options import EvaluateOptions, ForgetSetOptions
@@ -21,11 +18,11 @@ from ganforget.api.training import train_gan
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
 from ganforget.data import DataSpec, ForgetSet, load_data
 from ganforget.errors import InputError, Interrupted
-from ganforget.inversion.invert import InversionConfig
 from ganforget.models.gan import Gan, GanConfig, save_gan
 from ganforget.options import UnlearnOptions
 from ganforget.training.options import TrainOptions
 from small_gan import small_gan
+from small_runs import take_few_steps
 from test_unlearning_run import StopAt
 
 COUNT = 60
@@ -33,9 +30,7 @@ COUNT = 60
 
 @pytest.fixture(autouse=True)
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = preparation.cascade_config
-    monkeypatch.setattr(preparation, "cascade_config", lambda *of: replace(given(*of), pool=32, check_interval=2))
-    monkeypatch.setattr(preparation, "InversionConfig", partial(InversionConfig, steps=4, start_samples=8))
+    take_few_steps(monkeypatch, steps=4, start_samples=8, pool=32, check_interval=2)
 
 
 @pytest.fixture(scope="module")

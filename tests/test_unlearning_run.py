@@ -2,8 +2,6 @@
 
 import json
 import signal
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +9,21 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ganforget.api import measuring, preparation, unlearning
+from ganforget.api import measuring, unlearning
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
 from ganforget.errors import InputError, Interrupted, ModelFileError
 from ganforget.files import read_json_lines
-from ganforget.inversion.invert import InversionConfig
 from ganforget.models.gan import Gan, GanConfig, save_gan
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Silent
 from small_gan import small_gan
+from small_runs import take_few_steps
 
 
 @pytest.fixture(autouse=True)
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take fewer steps of inversion and fewer samples than a real run does."""
-    given = preparation.cascade_config
-    monkeypatch.setattr(preparation, "cascade_config", lambda *of: replace(given(*of), pool=64, check_interval=2))
-    monkeypatch.setattr(preparation, "InversionConfig", partial(InversionConfig, steps=10, start_samples=16))
+    take_few_steps(monkeypatch, pool=64, check_interval=2)
 
 
 @pytest.fixture(scope="module")

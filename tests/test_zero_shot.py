@@ -5,7 +5,6 @@ a small GAN and 200 digits. Only the loading of the data is replaced, and less i
 """
 
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,19 @@ import numpy as np
 import pytest
 import torch
 
-from ganforget.api import preparation
 from ganforget.api import task as task_room
 from ganforget.api.preparation import Prepared, prepare
 from ganforget.api.task import UnlearningTask, resolve_task
 from ganforget.data import DataSpec, DataSplits, ImageDataset, load_data
 from ganforget.evaluation.reference import measure_reference
 from ganforget.interruption import StopRequest
-from ganforget.inversion.invert import InversionConfig
 from ganforget.models.gan import Gan, GanConfig, save_gan
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Silent
 from ganforget.unlearning.loop import run_cascade
 from ganforget.unlearning.state import CascadeState, new_cascade
 from small_gan import CPU, same_weights, small_gan
+from small_runs import take_few_steps
 
 ITEMS: dict[str, Any] = {"forget_random": 6}
 SEVEN: dict[str, Any] = {"forget_class": (7,), "invert": 6}
@@ -44,9 +42,7 @@ CALIBRATED: dict[str, Any] = ITEMS | {"destination": "calibrated"}
 @pytest.fixture(autouse=True)
 def little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take fewer steps of inversion and fewer samples than a real run does."""
-    given = preparation.cascade_config
-    monkeypatch.setattr(preparation, "cascade_config", lambda *of: replace(given(*of), pool=64))
-    monkeypatch.setattr(preparation, "InversionConfig", partial(InversionConfig, steps=10, start_samples=16))
+    take_few_steps(monkeypatch, pool=64)
 
 
 @pytest.fixture(scope="module")
