@@ -32,9 +32,12 @@ TARGETS = {
     "mnist32": {"model": str(ROOT.parent / "models" / "mnist32"), "data": "mnist"},
     "mnist32-2k": {"model": str(ROOT.parent / "models" / "mnist32-2k"), "data": "mnist"},
 }
-ITEM: dict[str, Any] = {"forget_random": 64}
+ITEM: dict[str, Any] = {"forget_random": 64, "destination": "separated"}
+CALIBRATED: dict[str, Any] = {"forget_random": 64, "substitute": "truncation"}
 CLASS: dict[str, Any] = {"forget_class": (7,)}
 ROWS: dict[str, dict[str, Any]] = {
+    "item-few-calibrated": CALIBRATED,
+    "item-zero-calibrated": CALIBRATED | {"mode": "zero-shot"},
     "item-few-truncation": ITEM | {"substitute": "truncation"},
     "item-few-average": ITEM | {"substitute": "average"},
     "item-few-projection": ITEM | {"substitute": "projection"},

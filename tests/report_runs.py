@@ -42,7 +42,7 @@ CLASS_BEFORE = BEFORE | {"fd_u": 11.3, "class_recall": 0.978, "class_diversity":
 CLASS_AFTER = AFTER | {"fd_u": 96.4, "class_recall": 0.012, "class_diversity": 0.187, "auc_ut": 0.471}
 CLASS_SHAM = SHAM | {"fd_u": 11.0, "class_recall": 0.981, "class_diversity": 0.409}
 
-RESULTS: dict[str, Any] = {"schema_version": 1, "mode": "few-shot", "destination": "default", "reached": True}
+RESULTS: dict[str, Any] = {"schema_version": 1, "mode": "few-shot", "destination": "separated", "reached": True}
 RESULTS |= {"preset": "default", "steps": 120, "max_steps": 400, "schedule_steps": 60, "fake_label": -2.0}
 RESULTS |= {"fake_label_rule": "auto: median of D_0's forget scores minus twice their spread", "seed": 0}
 RESULTS |= {"n_inverted": 64, "n_retain_seen": 64, "membership": "verified", "latent": "w", "lambda1": 20.0}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ganforget.api import preparation
+from ganforget.api import preparation, task
 from ganforget.inversion.invert import InversionConfig
 
 __all__ = ["take_few_steps"]
@@ -16,8 +16,8 @@ def take_few_steps(
     monkeypatch: pytest.MonkeyPatch, *, steps: int = 10, start_samples: int = 16, **cascade: Any
 ) -> None:
     """Have every run invert in ``steps`` steps from ``start_samples`` samples, with these options of its cascade."""
-    given = preparation.cascade_config
-    monkeypatch.setattr(preparation, "cascade_config", lambda *of: replace(given(*of), **cascade))
+    given = task.cascade_config
+    monkeypatch.setattr(task, "cascade_config", lambda *of: replace(given(*of), **cascade))
     monkeypatch.setattr(
         preparation, "InversionConfig", partial(InversionConfig, steps=steps, start_samples=start_samples)
     )

@@ -252,7 +252,7 @@ class Says:
         return self.value
 
 
-def items(auc: float, substitution: float, destination: Destination = "default", **margins: float):
+def items(auc: float, substitution: float, destination: Destination = "separated", **margins: float):
     cascade, state = begin(destination=destination, **{"auc_margin": 0.05, "margin": 0.02, **margins})
     discriminator = cast(DiscriminatorCheck, Says({"auc_lu": auc}))
     return StopRuleForItems(cascade, discriminator, cast(GeneratorCheck, Says(substitution)))(state, None)
@@ -288,7 +288,7 @@ def class_check(
     fd_u: float,
     substitution: float,
     recall: float | None,
-    destination: Destination = "default",
+    destination: Destination = "separated",
     *,
     asks_recall: bool = True,
 ):

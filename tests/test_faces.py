@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganforget.api import preparation
+from ganforget.api import preparation, task
 from ganforget.api.unlearning import run_unlearning
 from ganforget.data import ForgetSet
 from ganforget.inversion.invert import InversionConfig
@@ -44,8 +44,8 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.skipif(not FACES.is_file(), reason="the faces of FFHQ are not here: they have no free licence")
 def test_faces_are_forgotten_by_name(faces: Path, tmp_path: Path, monkeypatch: Any):
-    given = preparation.cascade_config
-    monkeypatch.setattr(preparation, "cascade_config", lambda *of: replace(given(*of), pool=8, check_interval=2))
+    given = task.cascade_config
+    monkeypatch.setattr(task, "cascade_config", lambda *of: replace(given(*of), pool=8, check_interval=2))
     monkeypatch.setattr(preparation, "InversionConfig", partial(InversionConfig, steps=2, start_samples=4))
     save_gan(small_gan(c_dim=0, resolution=SIDE, channels=3, D="resnet"), tmp_path / "model")
     names = tmp_path / "names.txt"

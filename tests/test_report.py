@@ -150,7 +150,7 @@ def test_drawing_leaves_matplotlib_as_it_was(tmp_path: Path):
 def test_item_reached(tmp_path: Path):
     text = page(tmp_path).text
     assert (
-        "Asked to unlearn 64 images of digits, the run reached the default destination "
+        "Asked to unlearn 64 images of digits, the run reached the separated destination "
         "(auc_lu > 0.8 and substitution ≤ 0.25) after 120 of at most 400 steps." in text
     )
     assert "the paper’s destination (auc_lu > 0.8) is met too" in text
@@ -159,7 +159,7 @@ def test_item_reached(tmp_path: Path):
 
 def test_class_reached(tmp_path: Path):
     text = page(tmp_path, "class").text
-    assert "Asked to unlearn class 7 of digits, the run reached the default destination (fd_u > 64.2)" in text
+    assert "Asked to unlearn class 7 of digits, the run reached the separated destination (fd_u > 64.2)" in text
     assert "the paper’s destination" not in text
 
 
@@ -172,7 +172,7 @@ def test_several_classes_are_all_named_and_marked(tmp_path: Path):
 
 def test_not_reached_is_said_at_the_top(tmp_path: Path):
     text = page(tmp_path, reached=False, steps=400).text
-    assert text.index("did not reach the default destination") < text.index("Before and after")
+    assert text.index("did not reach the separated destination") < text.index("Before and after")
     assert "Destination not reached" in text
     assert "Destination reached" not in text
 
@@ -181,7 +181,7 @@ def test_not_reached_is_said_at_the_top(tmp_path: Path):
 def test_interruption_is_said_at_the_top(tmp_path: Path, after: dict[str, Any] | None, words: str):
     text = page(tmp_path, interrupted=True, reached=False, steps=40, after=after).text
     assert text.index("the run was interrupted at step 40 of at most 400") < text.index("Before and after")
-    assert "It did not reach the default destination" in text
+    assert "It did not reach the separated destination" in text
     assert words in text
 
 
@@ -195,7 +195,7 @@ def test_paper_destination_is_held_against_ours(tmp_path: Path, share: float, wo
     after = AFTER | {"substitution": share}
     text = page(tmp_path, destination="paper", destination_rule="auc_lu > 0.8", after=after).text
     assert "reached the paper’s destination (auc_lu > 0.8)" in text
-    assert f"the default destination (auc_lu > 0.8 and substitution ≤ 0.25) {words}" in text
+    assert f"the separated destination (auc_lu > 0.8 and substitution ≤ 0.25) {words}" in text
 
 
 # ----------------------------------------------------------------------------

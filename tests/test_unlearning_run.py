@@ -63,7 +63,7 @@ def timeless(run: Path) -> tuple[bytes, dict[str, Any], list[dict[str, Any]]]:
     return (run / "model" / "model.safetensors").read_bytes(), results, log
 
 
-@pytest.mark.parametrize("destination", ["default", "calibrated"])
+@pytest.mark.parametrize("destination", ["separated", "calibrated"])
 def test_a_resumed_run_ends_as_the_uninterrupted_one(model: Path, tmp_path: Path, destination: Any):
     plain = run_unlearning(options(model, tmp_path / "plain", destination=destination)).run
     assert plain is not None

@@ -26,7 +26,7 @@ from ganforget.unlearning.state import CascadeState, new_cascade
 from small_gan import CPU, same_weights, small_gan
 from small_runs import take_few_steps
 
-ITEMS: dict[str, Any] = {"forget_random": 6}
+ITEMS: dict[str, Any] = {"forget_random": 6, "destination": "separated"}
 SEVEN: dict[str, Any] = {"forget_class": (7,), "invert": 6}
 KINDS: list[dict[str, Any]] = [
     ITEMS,

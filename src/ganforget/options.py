@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, Self
 from ganforget.errors import InputError
 
 __all__ = [
+    "AskedDestination",
     "Destination",
     "Device",
     "ForgetSelection",
@@ -26,7 +27,9 @@ Task = Literal["item", "class"]
 Mode = Literal["few-shot", "zero-shot"]
 SubstituteName = Literal["average", "truncation", "projection", "other-class"]
 Preset = Literal["default", "paper"]
-Destination = Literal["default", "paper", "calibrated"]
+Destination = Literal["calibrated", "separated", "paper"]
+AskedDestination = Literal["default", "calibrated", "separated", "paper"]
+"""A destination, or the default one of the task."""
 Latent = Literal["w", "w+"]
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -111,9 +114,9 @@ class UnlearnOptions:
     schedule_steps: int | None = None
     """Steps over which the substitute moves from the image itself to its end (default: by preset)."""
 
-    destination: Destination = "default"
-    """When to stop. default: the paper's and the generator's; paper: the paper's alone; calibrated (images only):
-    the generator's, and D scores the forget images like images never trained on."""
+    destination: AskedDestination = "default"
+    """When to stop. D scores forget images like unseen ones (calibrated) or below retain images (separated); paper:
+    its rule, without G. default: calibrated for images, else separated."""
 
     preset: Preset = "default"
     """default: ours, tuned for quality; paper: the paper's plain algorithm."""
@@ -170,7 +173,7 @@ class UnlearnOptions:
         if self.forget_class:
             raise InputError(
                 "--destination calibrated is for images: no images of a forgotten class stay unseen that its scores "
-                "could be like; use --destination default."
+                "could be like; use --destination separated."
             )
         if self.preset == "paper":
             raise InputError("--preset paper has the paper's destination; leave out --destination calibrated.")

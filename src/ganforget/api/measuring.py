@@ -159,7 +159,7 @@ def _reconstruct(task: UnlearningTask, gan: Gan) -> Measures:
 
 def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: Check) -> bool:
     """Say whether the measures are at the destination; an estimate serves where there are no data to measure."""
-    ours = prepared.cascade.config.destination == "default"
+    ours = prepared.cascade.config.destination == "separated"
     auc, fd_u, recall, share = (after.get(key) for key in ("auc_lu", "fd_u", "class_recall", "substitution"))
     if after.get("auc_lu") is None:
         return check.reached

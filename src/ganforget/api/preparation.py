@@ -29,7 +29,6 @@ from ganforget.unlearning.cascade import Cascade, StopRule
 from ganforget.unlearning.fake_label import auto_fake_label, fake_label_warning
 from ganforget.unlearning.losses import Perceptual
 from ganforget.unlearning.material import anchor_pool, fix_images, forget_latents
-from ganforget.unlearning.presets import cascade_config
 
 __all__ = ["Prepared", "invert_forget_images", "prepare"]
 
@@ -91,7 +90,7 @@ def invert_forget_images(
 def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop: StopRequest) -> Prepared:
     """Build the cascade of ``task``. In zero-shot nothing here looks at a retain or holdout image."""
     options, original = task.options, task.original.to(device)
-    config = cascade_config(options, task.forget.task, task.substitute)
+    config = task.config
     statistics = latent_statistics(original.G, seed=options.seed)
     inversion, inverted = invert_forget_images(task, statistics, progress, stop)
     progress.stage("Preparing the cascade")
@@ -146,7 +145,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         text = f"|auc_ut − 0.5| ≤ {AUC_AROUND_HALF:g} and substitution ≤ 0.25"
     else:
         rule = StopRuleForItems(cascade, *checks)
-        text = "auc_lu > 0.8" + (" and substitution ≤ 0.25" if config.destination == "default" else "")
+        text = "auc_lu > 0.8" + (" and substitution ≤ 0.25" if config.destination == "separated" else "")
     return Prepared(
         cascade,
         rule,
@@ -201,7 +200,7 @@ def _class_rule(
     if destination is None:
         destination = generated_destination(task.original.G, check)
     text = f"fd_u > {destination:.4g}"
-    recall = cascade.config.destination == "default" and task.substitute == "other-class" and classifier is not None
-    if cascade.config.destination == "default":
+    recall = cascade.config.destination == "separated" and task.substitute == "other-class" and classifier is not None
+    if cascade.config.destination == "separated":
         text += " and substitution ≤ 0.25" + (" and class_recall ≤ 0.05" if recall else "") + " and auc_lu > 0.8"
     return StopRuleForClass(cascade, *checks, check, destination, recall), text, destination

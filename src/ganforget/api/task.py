@@ -24,6 +24,7 @@ from ganforget.models.gan import Gan
 from ganforget.models.vgg import load_vgg16
 from ganforget.options import SubstituteName, UnlearnOptions
 from ganforget.progress import Progress
+from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.presets import cascade_config
 
 __all__ = ["UnlearningTask", "holdout_warnings", "load_training_data", "resolve_task", "trained_with_mirror"]
@@ -47,6 +48,7 @@ class UnlearningTask:
     calibration: np.ndarray
     """Positions of the holdout images that calibrate and stop, and measure nothing; empty for other destinations."""
     duplicates: dict[str, int]
+    config: CascadeConfig
     warnings: tuple[str, ...]
 
     def describe(self) -> str:
@@ -146,10 +148,10 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         warnings += ["No training data were given: that the images were trained on is not verified."]
     default: SubstituteName = "other-class" if forget.task == "class" else "truncation"
     substitute = options.substitute or default
-    cascade_config(options, forget.task, substitute)  # says here and now what does not go together
+    config = cascade_config(options, forget.task, substitute)  # says here and now what does not go together
     seen = companions = calibration = np.empty(0, np.int64)
     if splits is not None:
-        if options.destination == "calibrated" and options.mode == "few-shot":
+        if config.destination == "calibrated" and options.mode == "few-shot":
             calibration, _ = split_holdout(splits.holdout)
         seen, companions = choose_retain(forget, splits, original.D, mode=options.mode, seed=options.seed)
     return UnlearningTask(
@@ -163,6 +165,7 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         companions,
         calibration,
         duplicates,
+        config,
         tuple(warnings),
     )
 

@@ -86,6 +86,7 @@ def _plan(task: UnlearningTask) -> dict[str, Any]:
         "task": task.forget.task,
         "mode": task.options.mode,
         "substitute": task.substitute,
+        "destination": task.config.destination,
         "n_forget": len(task.forget),
         "n_retain_seen": len(task.seen),
         "classes": list(task.forget.classes),

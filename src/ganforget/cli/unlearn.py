@@ -65,6 +65,7 @@ def _plan_rows(plan: dict[str, Any]) -> list[tuple[str, object]]:
         ("to forget", f"{what}{plan['n_forget']} images, membership {plan['membership']}"),
         ("mode", f"{plan['mode']}, {plan['n_retain_seen']} retain images are seen"),
         ("substitute", plan["substitute"]),
+        ("destination", plan["destination"]),
         *copies_rows(plan["duplicates"]),
         ("would write", plan["would_write"]),
     ]

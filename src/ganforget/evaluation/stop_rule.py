@@ -206,7 +206,7 @@ class StopRuleForClass:
         """Whether G's estimates lie beyond its side of the destination, margins included."""
         config = self.cascade.config
         beyond = values["fd_u"] > self.destination * (1 + config.margin)
-        if config.destination == "default":
+        if config.destination == "separated":
             beyond = beyond and is_substituted(values["substitution"], config)
             if self.recall and "class_recall" in values:
                 beyond = beyond and values["class_recall"] <= RECALL_DESTINATION - config.margin

@@ -90,6 +90,8 @@ def unlearning(plan: Plan, setting: Setting, preset: Preset, substitute: Substit
         options["fake_label"] = f"{setting.fake_label:g}"
     if preset == "paper":
         options["max_steps"] = UNLIMITED_STEPS
+    else:
+        options["destination"] = "separated"  # the paper's, and the generator's: calibrated is beyond the paper
     if setting.lambda2:
         options["lambda2"] = setting.lambda2
     options |= {"max_cost": plan.max_cost, "downstream": True, "sham": plan.sham}

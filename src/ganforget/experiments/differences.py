@@ -63,8 +63,8 @@ def _runs(runs: list[dict[str, Any]], plan: Plan, perceptual: bool) -> list[str]
     said = [
         f"The paper preset is the paper's plain algorithm with its F_label and its destination. It names neither "
         f"learning rates nor schedule: ours are those of our training. A run ends as not reached at {plan.max_cost:g} "
-        "kimg, which the paper does not do. The default preset is ours, with a destination that includes the "
-        "generator, and F_label placed from D_0's scores unless the table varies it."
+        "kimg, which the paper does not do. The default preset is ours, with --destination separated, which is the "
+        "paper's and the generator's, and F_label placed from D_0's scores unless the table varies it."
     ]
     if any(run.get("invert") for run in runs):
         said.append(

@@ -10,8 +10,8 @@ from ganforget.report.numerals import count, decimal, duration, plural, signific
 __all__ = ["Glance", "Leak", "Verdict", "cost_sentence", "glances", "leak", "request", "verdict"]
 
 PAPER_ITEM_GOALS = (Goal("auc_lu", ">", 0.8),)
-DEFAULT_ITEM_GOALS = (Goal("auc_lu", ">", 0.8), Goal("substitution", "≤", 0.25))
-OWNERS = {"default": "default", "paper": "paper’s", "calibrated": "calibrated"}
+SEPARATED_ITEM_GOALS = (Goal("auc_lu", ">", 0.8), Goal("substitution", "≤", 0.25))
+OWNERS = {"paper": "paper’s"}
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,10 @@ def _contradictions(results: dict[str, Any], goals: dict[str, Goal]) -> list[str
 def _other_destination(results: dict[str, Any]) -> list[str]:
     """Say how the run stands to the destination that it did not use (items only: a class has its own)."""
     name, after = results.get("destination"), results.get("after") or {}
-    if results["task"] != "item" or name not in ("default", "paper"):
+    if results["task"] != "item" or name not in ("separated", "paper"):
         return []
-    goals = PAPER_ITEM_GOALS if name == "default" else DEFAULT_ITEM_GOALS
-    other = "paper’s" if name == "default" else "default"
+    goals = PAPER_ITEM_GOALS if name == "separated" else SEPARATED_ITEM_GOALS
+    other = "paper’s" if name == "separated" else "separated"
     rule = " and ".join(f"{goal.key} {goal.text}" for goal in goals)
     values = [after.get(goal.key) for goal in goals]
     if None in values:

@@ -25,7 +25,7 @@ class CascadeConfig:
     preset: Preset = "default"
     """default: ours; paper: the paper's plain algorithm."""
 
-    destination: Destination = "default"
+    destination: Destination = "separated"
     """default: the paper's and the generator's; paper: the paper's alone."""
 
     fake_label: float | Literal["auto"] = "auto"

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from ganforget.errors import InputError
-from ganforget.options import Mode, SubstituteName, Task, UnlearnOptions
+from ganforget.options import Destination, Mode, SubstituteName, Task, UnlearnOptions
 from ganforget.unlearning.config import CascadeConfig
 
 __all__ = ["DEFAULT", "PAPER", "cascade_config"]
@@ -36,8 +36,6 @@ PAPER: dict[str, Any] = {
 
 def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteName) -> CascadeConfig:
     """Return the cascade that ``options`` ask for."""
-    if options.destination == "calibrated" and task == "class":
-        raise InputError("--destination calibrated is for images, and this forget set is a class; use default.")
     given: dict[str, Any] = {"max_steps": options.max_steps, "schedule_steps": options.schedule_steps}
     of_class = DEFAULT_CLASS[substitute] if task == "class" and substitute in DEFAULT_CLASS else {}
     config = CascadeConfig(
@@ -45,7 +43,7 @@ def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteNa
         mode=options.mode,
         substitute=substitute,
         preset=options.preset,
-        destination="paper" if options.preset == "paper" else options.destination,
+        destination=_destination(options, task),
         lambda1=options.lambda1,
         lambda2=options.lambda2,
         seed=options.seed,
@@ -53,3 +51,14 @@ def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteNa
         **(PAPER if options.preset == "paper" else DEFAULT[options.mode] | of_class),
     )
     return replace(config, **{name: value for name, value in given.items() if value is not None})
+
+
+def _destination(options: UnlearnOptions, task: Task) -> Destination:
+    """Return the destination that was asked for, or the default of the task."""
+    if options.preset == "paper":
+        return "paper"
+    if options.destination == "default":
+        return "calibrated" if task == "item" and options.fake_label == "auto" else "separated"
+    if options.destination == "calibrated" and task == "class":
+        raise InputError("--destination calibrated is for images, and this forget set is a class; use separated.")
+    return options.destination
