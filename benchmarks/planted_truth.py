@@ -6,9 +6,9 @@ destination; 20 forget sets of 64 images on each.
 
 Four GANs learn 240 digits each, of which no two share one; then D alone learns its own images by heart, against samples
 and the 478 digits that no GAN has (LOGAN AUC above 0.9). For a forget set out of GAN b's images the three truths are:
-b itself (nothing was done), another GAN (it never saw them), and b after `unlearn --destination paper`. The original
-is b, the references are the GANs left. Each verdict is one line of ``results/planted_truth.jsonl``; lines that are
-there are not made again.
+b learned by heart (nothing was done), another such GAN (it never saw them), and b after `unlearn --destination paper`,
+from before it learned by heart, so that it starts like the paper's GANs. The original is b, the references are the GANs
+left. Each verdict is one line of ``results/planted_truth.jsonl``; lines that are there are not made again.
 """
 
 import argparse
@@ -46,7 +46,8 @@ GANS, IMAGES, SETS, FORGET = 4, 240, 20, 64
 TRUTHS = {"under-unlearned": "nothing done", "matched": "never saw them", "over-unlearned": "the paper's destination"}
 ATTACKS = ("logan", "d_difference", "rmia", "lira", "reconstruction", "nearest_sample")
 RESULTS = Path(__file__).parent / "results" / "planted_truth.jsonl"
-SMALL: dict[str, Any] = {"channel_base": 128, "channel_max": 32, "z_dim": 32, "w_dim": 32, "snapshot_kimg": 100}
+SMALL: dict[str, Any] = {"channel_base": 128, "channel_max": 32, "z_dim": 32, "w_dim": 32}
+TRAINED, BY_HEART = "trained", "by-heart"
 
 
 def own_images(number: int, splits: DataSplits) -> np.ndarray:
@@ -54,17 +55,21 @@ def own_images(number: int, splits: DataSplits) -> np.ndarray:
     return permutation(0, "planted", len(splits.train))[number * IMAGES : (number + 1) * IMAGES]
 
 
-def planted_gan(number: int, splits: DataSplits, work: Path, kimg: float) -> Gan:
-    """Return GAN ``number``, trained once and kept under ``work``."""
-    folder = work / f"gan-{number}"
-    if not (folder / "model" / "config.json").exists():
+def planted_gans(number: int, splits: DataSplits, work: Path, kimg: float) -> dict[str, Gan]:
+    """Return GAN ``number`` as trained and after it learned by heart, made once and kept under ``work``."""
+    folders = {name: work / f"gan-{number}-{name}" for name in (TRAINED, BY_HEART)}
+    if not (folders[BY_HEART] / "model" / "config.json").exists():
         others = np.setdiff1d(np.arange(len(splits.train)), own_images(number, splits))
         make_folder(work)
         forget_indices(splits.train, others, data="digits").save(work / f"without-{number}.json")
-        options = {"exclude": work / f"without-{number}.json", "outdir": work / "trainings", "seed": number}
-        gan = load_model(train_gan(TrainOptions(data="digits", kimg=kimg, **options, **SMALL)))
-        save_gan(learn_by_heart(gan, number, splits), folder / "model")
-    return load_model(folder)
+        where = {"exclude": work / f"without-{number}.json", "outdir": work / "trainings"}
+        options = TrainOptions(
+            data="digits", kimg=kimg, r1_interval=0, snapshot_kimg=kimg, seed=number, **where, **SMALL
+        )
+        gan = load_model(train_gan(options))
+        save_gan(gan, folders[TRAINED] / "model")
+        save_gan(learn_by_heart(gan, number, splits), folders[BY_HEART] / "model")
+    return {name: load_model(folder) for name, folder in folders.items()}
 
 
 def membership(gan: Gan, number: int, splits: DataSplits) -> float:
@@ -107,7 +112,7 @@ def pushed(owner: int, forget: Path, seed: int, work: Path) -> Gan:
     """Return GAN ``owner`` after unlearning to the paper's destination, without the measuring around it."""
     task = resolve_task(
         UnlearnOptions(
-            str(work / f"gan-{owner}"),
+            str(work / f"gan-{owner}-{TRAINED}"),
             "digits",
             forget=forget,
             seed=seed,
@@ -123,9 +128,12 @@ def pushed(owner: int, forget: Path, seed: int, work: Path) -> Gan:
     return Gan(state.G_ema, state.D.eval().requires_grad_(False), task.original.config)
 
 
-def verdict_on(truth: str, number: int, gans: list[Gan], splits: DataSplits, work: Path) -> dict[str, Any]:
+def verdict_on(
+    truth: str, number: int, planted: list[dict[str, Gan]], splits: DataSplits, work: Path
+) -> dict[str, Any]:
     """Audit forget set ``number`` under ``truth`` and return the line to keep."""
     owner = number % GANS
+    gans = [of[TRAINED if truth == "over-unlearned" else BY_HEART] for of in planted]
     forget, path = forget_set(owner, number, splits), work / f"forget-{number}.json"
     forget.save(path)
     others = [other for other in range(GANS) if other != owner]
@@ -183,22 +191,24 @@ def main() -> None:
     """Make what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--work", type=Path, required=True, help="where GANs and scores are kept")
-    parser.add_argument("--kimg", type=float, default=60.0, help="length of the GANs' trainings")
+    parser.add_argument("--kimg", type=float, default=100.0, help="length of the GANs' trainings")
     parser.add_argument("--sets", type=int, default=SETS)
     parser.add_argument("--table", action="store_true", help="only print what has been measured")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if not arguments.table:
         splits = load_data(DataSpec("digits"))
-        gans = [planted_gan(number, splits, arguments.work, arguments.kimg) for number in range(GANS)]
-        print("LOGAN AUC:", ", ".join(f"{membership(gan, i, splits):.2f}" for i, gan in enumerate(gans)), flush=True)
+        planted = [planted_gans(number, splits, arguments.work, arguments.kimg) for number in range(GANS)]
+        for name in (TRAINED, BY_HEART):
+            found = [f"{membership(of[name], number, splits):.2f}" for number, of in enumerate(planted)]
+            print(f"LOGAN AUC, {name}:", ", ".join(found), flush=True)
         done = {(line["truth"], line["set"]) for line in read_json_lines(RESULTS) if "truth" in line}
         if not done:
             append_json_line(RESULTS, circumstances("cpu"))
         for truth in TRUTHS:
             for number in range(arguments.sets):
                 if (truth, number) not in done:
-                    line = verdict_on(truth, number, gans, splits, arguments.work)
+                    line = verdict_on(truth, number, planted, splits, arguments.work)
                     append_json_line(RESULTS, line)
                     print(truth, number, line["verdict"], f"{line['auc']['logan']:.2f}", flush=True)
     print_table([line for line in read_json_lines(RESULTS) if "truth" in line])
