@@ -96,11 +96,13 @@ def learn_by_heart(gan: Gan, number: int, splits: DataSplits, *, enough: float =
         chosen = own[permutation(number, f"planted/{step}", len(own))[:32]]
         z = torch.randn(8, gan.G.z_dim, generator=stream(number, "planted/z", step))
         others = rejected[permutation(number, f"planted/rejected/{step}", len(rejected))[:24]]
-        c = splits.train.one_hot(chosen)
+        c, rejected_c = splits.train.one_hot(chosen), splits.train.one_hot(others)
+        assert c is not None
+        assert rejected_c is not None
         with torch.no_grad():
             fakes = gan.G(z, c[:8], noise_mode="const")
         fakes = torch.cat([fakes, splits.train.tensor(others)])
-        loss = d_loss(D(splits.train.tensor(chosen), c), D(fakes, torch.cat([c[:8], splits.train.one_hot(others)])))
+        loss = d_loss(D(splits.train.tensor(chosen), c), D(fakes, torch.cat([c[:8], rejected_c])))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
