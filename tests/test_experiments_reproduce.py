@@ -153,13 +153,16 @@ def test_ffhqs_tables_at_small_scale(tmp_path: Path):
     """An unconditional GAN of colour images without any feature extractor: scores alone."""
     images = np.random.default_rng(0).integers(0, 256, (200, 3, 16, 16), dtype=np.uint8)
     data = folder_of(images, None, tmp_path / "faces")
-    asked = options(colour_gan(tmp_path / "model", 0), tmp_path / "out", data=str(data), only=("item-64", "default"))
+    unseen = folder_of(images[::-1][:20] // 2, None, tmp_path / "unseen")
+    more: dict[str, Any] = {"data": str(data), "holdout_path": unseen, "only": ("item-64", "default")}
+    asked = options(colour_gan(tmp_path / "model", 0), tmp_path / "out", **more)
     (one,) = reproduce(("table-4",), asked)
     assert one.comparison is not None
     paper, ours = one.comparison["lines"]
     assert paper["cells"]["auc_lu"] == [0.57, 0.61]
     assert ours["cells"]["auc_lu"][1] is not None
     assert ours["cells"]["r"] == [None]
+    assert rows_of(tmp_path / "out")[0]["results"]["after"]["auc_ut"] is not None, "measured on the images never seen"
 
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganforget.api.model import load_model
+from ganforget.data import DataSpec
 from ganforget.models.gan import model_hash
 
 __all__ = ["Configuration", "Kind", "Target", "content_of"]
@@ -22,8 +23,19 @@ class Target:
     model: str
     data: str
     data_path: Path | None = None
+    holdout_path: Path | None = None
     perceptual: Path | None = None
     classifier: Path | None = None
+
+    @property
+    def places(self) -> dict[str, Path | None]:
+        """The options that say where the data lie."""
+        return {"data_path": self.data_path, "holdout_path": self.holdout_path}
+
+    @property
+    def spec(self) -> DataSpec:
+        """The data to load."""
+        return DataSpec(self.data, self.data_path, holdout_path=self.holdout_path)
 
     @property
     def name(self) -> str:

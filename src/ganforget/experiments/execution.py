@@ -73,7 +73,7 @@ def _unlearn(
             run = resume_unlearning(run, progress).run
         else:
             given = {**configuration.options, "seed": configuration.seed, "model": target.model, "data": target.data}
-            given |= {"data_path": target.data_path, "classifier": target.classifier}
+            given |= {**target.places, "classifier": target.classifier}
             given |= {"perceptual": target.perceptual if configuration.options.get("lambda2") else None}
             options = as_options(UnlearnOptions, None, {**given, "device": device, "outdir": folder})
             run = run_unlearning(options, progress).run

@@ -6,7 +6,6 @@ import numpy as np
 
 from ganforget.api.model import load_model
 from ganforget.api.task import load_training_data
-from ganforget.data import DataSpec
 from ganforget.devices import choose_device
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.evaluate import evaluate
@@ -26,7 +25,7 @@ def measure_original(configuration: Configuration, device: Device, progress: Pro
     progress.stage("Measuring the original")
     where, target, seed = choose_device(device), configuration.target, configuration.seed
     gan = load_model(target.model).to(where)
-    splits = load_training_data(DataSpec(target.data, target.data_path), gan)
+    splits = load_training_data(target.spec, gan)
     members = permutation(seed, "companions", len(splits.train))[: companion_count(gan.D)]
     protocol = EvaluationProtocol(classifier=target.classifier, seed=seed)
     reference = measure_reference(splits, None, protocol, companions=members, device=where)

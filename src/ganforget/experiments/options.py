@@ -25,6 +25,9 @@ class ReproduceOptions:
     data_path: Path | None = None
     """Folder of the data set's files (default: the download folder)."""
 
+    holdout_path: Path | None = None
+    """Folder or ZIP of images that the model was not trained on, beside a folder or ZIP as --data."""
+
     seeds: tuple[int, ...] = ()
     """Seeds of the runs; repeat for several (default: 0, 1, 2 for 64 images and for the class, 0 otherwise)."""
 

@@ -68,7 +68,7 @@ def _planned(experiment: Experiment, options: ReproduceOptions) -> tuple[Plan, l
     model = options.model or _MODELS.get(data)
     if model is None:
         raise InputError(f"{experiment.name} needs a GAN trained on {data}; name it with --model, and --data its data.")
-    target = Target(model, data, options.data_path, options.perceptual, options.classifier)
+    target = Target(model, data, options.data_path, options.holdout_path, options.perceptual, options.classifier)
     for path in (options.perceptual, options.classifier):
         if path is not None and not path.is_file():
             raise InputError(f"There is no file {path}; check --perceptual and --classifier.")

@@ -14,7 +14,7 @@ from ganforget.api.options import ForgetSetOptions
 from ganforget.api.selection import choose_retain
 from ganforget.api.task import load_training_data
 from ganforget.api.training import excluded_hash, resume_training, train_gan
-from ganforget.data import DataSpec, DataSplits, ForgetSet
+from ganforget.data import DataSplits, ForgetSet
 from ganforget.devices import choose_device
 from ganforget.errors import InputError
 from ganforget.evaluation.evaluate import evaluate, spread
@@ -59,7 +59,12 @@ def retrain(
     """
     target, options = configuration.target, configuration.options
     chosen = {key: options[key] for key in ("forget_random", "forget_class") if key in options}
-    given = {**chosen, "data": target.data, "data_path": target.data_path, "seed": configuration.seed}
+    given = {
+        **chosen,
+        "data": target.data,
+        **target.places,
+        "seed": configuration.seed,
+    }
     subset = load_model(target.model).config.training.get("data", {})
     given |= {"data_subset": subset.get("subset"), "data_subset_seed": subset.get("subset_seed") or 0}
     forget = make_forget_set(as_options(ForgetSetOptions, None, given), folder / "forget_set.json").forget
@@ -81,7 +86,11 @@ def _train_options(configuration: Configuration, folder: Path, device: Device) -
     known = {field.name: recorded[field.name] for field in fields(TrainingConfig) if field.name in recorded}
     known |= {"kimg": configuration.options["kimg"], "seed": configuration.seed, "data": target.data}
     known |= {"data_subset": data.get("subset"), "data_subset_seed": data.get("subset_seed") or 0}
-    places = {"data_path": target.data_path, "exclude": folder / "forget_set.json", "outdir": folder}
+    places = {
+        **target.places,
+        "exclude": folder / "forget_set.json",
+        "outdir": folder,
+    }
     return as_options(TrainOptions, None, {**known, **places, "keep_snapshots": True, "device": device})
 
 
@@ -94,7 +103,7 @@ def measure_retraining(configuration: Configuration, run: Path, device: Device, 
     progress.stage("Measuring the retrained GAN")
     target, where = configuration.target, choose_device(device)
     original, final = load_model(target.model).to(where), load_model(run).to(where)
-    splits = load_training_data(DataSpec(target.data, target.data_path), original)
+    splits = load_training_data(target.spec, original)
     forget = ForgetSet.load(run / "forget_set.json", splits.train)
     seen, beside = choose_retain(forget, splits, final.D, mode="zero-shot", seed=configuration.seed)
     protocol = EvaluationProtocol(classifier=target.classifier)
