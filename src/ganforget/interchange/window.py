@@ -42,7 +42,7 @@ class Span:
             return data
         try:
             return data.decode("utf-8").encode("latin-1")
-        except UnicodeError as error:
+        except (UnicodeDecodeError, UnicodeEncodeError) as error:
             raise ModelFileError(f"the text at byte {self.start} spells no bytes ({error.reason})") from error
 
     def window(self) -> "Window":
