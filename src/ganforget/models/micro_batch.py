@@ -106,5 +106,5 @@ class _Given(torch.autograd.Function):
         return parameters[0].new_zeros(())
 
     @staticmethod
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
-        return None, *(outer * gradient for gradient in ctx.gradients)
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *(grad_outputs[0] * gradient for gradient in ctx.gradients)
