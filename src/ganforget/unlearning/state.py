@@ -79,10 +79,11 @@ def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
     tensors = read_tensors(folder / "state.safetensors")
     restore_pair(state, tensors, folder)
     counters = tensors["counters"].tolist() if "counters" in tensors else []
-    if len(counters) != len(_COUNTERS) or "work" not in tensors or "scales" not in tensors:
+    if len(counters) != len(_COUNTERS) or "work" not in tensors:
         raise ModelFileError(f"The resume state in {folder} lacks counters; it is damaged, or of another release.")
     for (name, kind), value in zip(_COUNTERS.items(), counters, strict=True):
         setattr(state, name, kind(value))
     state.work = Work(*tensors["work"].tolist())
-    state.G_scale.value, state.D_scale.value = tensors["scales"].tolist()
+    if "scales" in tensors:  # else a state of before there were any
+        state.G_scale.value, state.D_scale.value = tensors["scales"].tolist()
     return state
