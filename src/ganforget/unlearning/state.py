@@ -84,6 +84,6 @@ def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
     for (name, kind), value in zip(_COUNTERS.items(), counters, strict=True):
         setattr(state, name, kind(value))
     state.work = Work(*tensors["work"].tolist())
-    if "scales" in tensors:  # else a state of before there were any
+    if "scales" in tensors and tensors["scales"].numel() == 2:  # else a state of before there were any
         state.G_scale.value, state.D_scale.value = tensors["scales"].tolist()
     return state
