@@ -1,13 +1,17 @@
-"""Take a big StyleGAN2 with random weights through load, inversion, cascade and save; record peak memory and seconds.
+"""Take a big StyleGAN2 from pickle to pickle: import, inversion, cascade, export; record peak memory and seconds.
 
     python benchmarks/big_networks.py paper256 --data faces.zip
     python benchmarks/big_networks.py config-f-1024 --inversion-steps 1 --steps 1
 
-The pieces are those of `ganforget unlearn`, without the evaluation. Each run is one line of
+The pickle has the official structure (tests/official_pickles.py) and random weights. The pieces are those of `ganforget
+import`, `unlearn` and `export`, without the evaluation. Each run is one line of
 ``benchmarks/results/big_networks.jsonl``. Without ``--data`` the images are noise.
 """
 
 import argparse
+import os
+import pickle
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -18,9 +22,10 @@ import torch
 
 from ganforget.data import DataSpec, ImageDataset, load_data
 from ganforget.files import append_json_line, make_folder
+from ganforget.interchange import export_like, load_file
 from ganforget.interruption import StopRequest
 from ganforget.inversion.invert import InversionConfig, invert
-from ganforget.models.gan import Gan, GanConfig, build_gan, load_gan, save_gan
+from ganforget.models.gan import Gan, GanConfig, build_gan, save_gan
 from ganforget.models.latents import latent_statistics
 from ganforget.models.memory import learning_batch
 from ganforget.models.pictures import load_pictures
@@ -32,8 +37,14 @@ from ganforget.unlearning.material import anchor_pool, fix_images, forget_latent
 from ganforget.unlearning.state import new_cascade
 from ganforget.work import Work
 
-RESULTS = Path(__file__).parent / "results" / "big_networks.jsonl"
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT.parent / "tests"))
+
+from official_pickles import contents, official_modules  # noqa: E402
+
+RESULTS = ROOT / "results" / "big_networks.jsonl"
 SHAPES = {"paper256": (256, 16384), "config-f-256": (256, 32768), "config-f-1024": (1024, 32768)}
+SHAPES |= {"small": (64, 4096)}  # to see that it runs
 FORGOTTEN = 4
 
 
@@ -44,6 +55,18 @@ def networks(shape: str) -> GanConfig:
     widths: dict[str, Any] = {"channel_base": base, "channel_max": 512}
     G = {**common, "z_dim": 512, "w_dim": 512, "synthesis_kwargs": widths}
     return GanConfig(G, {**common, **widths, "epilogue_kwargs": {"mbstd_group_size": 4}})
+
+
+def write_pickle(path: Path, shape: str) -> None:
+    """Write a snapshot of random networks, in a process of its own, as that takes more memory than reading it."""
+    child = os.fork()
+    if child == 0:
+        torch.manual_seed(0)
+        with official_modules(), path.open("wb") as file:
+            pickle.dump(contents(build_gan(networks(shape))), file, protocol=4)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        sys.exit("The pickle could not be written.")
 
 
 def images_of(data: Path | None, resolution: int) -> ImageDataset:
@@ -84,14 +107,15 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         clock = time.perf_counter()
 
     with tempfile.TemporaryDirectory() as folder:
-        torch.manual_seed(0)
-        save_gan(build_gan(networks(options.shape)), Path(folder) / "original")
+        original, exported = Path(folder) / "network-snapshot-025000.pkl", Path(folder) / "unlearned.pkl"
+        write_pickle(original, options.shape)
         stage("make")
-        gan = load_gan(Path(folder) / "original")
+        gan = load_file(original)
         for network in (gan.G, gan.D):
             network.requires_grad_(False)
+        stage("import")
         images = images_of(options.data, gan.G.img_resolution)
-        stage("load")
+        stage("load images")
         cascade = cascade_of(gan, images, options, Work())
         stage("inversion")
         state = new_cascade(gan, cascade.config)
@@ -101,8 +125,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             cascade, state, lambda *_: never, stop=StopRequest(), on_check=lambda _s, found, _c: losses.append(found)
         )
         stage("cascade")
-        save_gan(Gan(state.G_ema, state.D, gan.config), Path(folder) / "unlearned")
+        unlearned = Gan(state.G_ema, state.D, gan.config)
+        save_gan(unlearned, Path(folder) / "unlearned")
         stage("save")
+        placed = export_like(unlearned, original, exported)
+        stage("export")
+        same = all(torch.equal(a, b) for a, b in zip(tensors(load_file(exported)), tensors(unlearned), strict=True))
     batches = {"G": options.micro_batch or learning_batch(gan.G), "D": options.micro_batch or learning_batch(gan.D)}
     return {
         "shape": options.shape,
@@ -113,8 +141,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         "seconds": seconds,
         "peak_mib": peaks,
         "losses": losses[-1],
+        "exported": {"tensors": len(placed), "replaced": sum(p.state == "replaced" for p in placed), "read_back": same},
         "work": vars(state.work),
     }
+
+
+def tensors(gan: Gan) -> list[torch.Tensor]:
+    """Return all tensors of both networks."""
+    return [*gan.G.state_dict().values(), *gan.D.state_dict().values()]
 
 
 def _peak() -> int | None:

@@ -198,6 +198,42 @@ def lying_storage(count: int) -> bytes:
     return content[:end] + struct.pack("<q", count) + content[end + 8 :]
 
 
+def spelled(content: bytes) -> bytes:
+    """A storage as protocol 2 writes it: the bytes as a text, which Python encodes while it reads."""
+    encode = line_global("_codecs", "encode") + text(content.decode("latin-1")) + text("latin1") + b"\x86R"
+    return call(line_global("torch.storage", "_load_from_bytes"), encode)
+
+
+def spelled_many_times(again: bytes) -> bytes:
+    """One long text, the bytes of which are loaded four thousand times; ``again`` is how they are named once more."""
+    encode = (
+        line_global("_codecs", "encode") + b"q\xf1" + text("\xff" * 2**20) + b"q\xf2" + text("latin1") + b"q\xf3\x86R"
+    )
+    load = line_global("torch.storage", "_load_from_bytes") + b"q\xf4" + encode + b"q\xf5\x85R"
+    return b"(" + load + (b"h\xf4" + again + b"\x85R") * 4000 + b"t"
+
+
+# Those that are of protocol 2.
+OLD_RUN: dict[str, Callable[[Path], bytes]] = {
+    "spelled_second_pickle": lambda canary: spelled(evil_bytes(canary)),
+    "exec_of_spelled_bytes": lambda canary: call(
+        line_global("__builtin__", "exec"),
+        line_global("_codecs", "encode") + text(touch(canary)) + text("latin1") + b"\x86R",
+    ),
+    "loads_of_spelled_bytes": lambda canary: call(
+        line_global("cPickle", "loads"),
+        line_global("_codecs", "encode") + text(evil_bytes(canary).decode("latin-1")) + text("latin1") + b"\x86R",
+    ),
+    "another_codec": lambda canary: call(
+        line_global("__builtin__", "exec"),
+        call(
+            line_global("_codecs", "decode"),
+            call(line_global("codecs", "encode"), text(touch(canary)), text("rot13")),
+            text("rot13"),
+        ),
+    ),
+}
+
 BOMBS: dict[str, Callable[[], bytes]] = {
     "deep_lists": lambda: b"]" * 60_000 + b"a" * 59_999,
     "deep_tuples": lambda: b"N" + b"\x85" * 60_000,

@@ -17,33 +17,45 @@ from ganforget.data import DataSpec, load_data
 from ganforget.errors import GanForgetError
 from ganforget.interchange import describe_file, load_file
 from ganforget.interchange.single_file import save_single
-from hostile_pickles import BOMBS, REFUSED, RUN, text
+from hostile_pickles import BOMBS, OLD_RUN, REFUSED, RUN, text
 from official_pickles import Layer, contents, dumps
 from small_gan import small_gan
 
-KINDS = ("pickle", "safetensors", "zip")
+KINDS = ("pickle", "old-pickle", "safetensors", "zip")
 NUMBERS = [b"\x00" * 4, b"\xff" * 4, b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f", b"\x00" * 8, b"\xff" * 7 + b"\x7f"]
 OPCODES = b"().012FIJKLMNPQRSTUVXabcd}eghijl]opqrstuG" + bytes(range(0x80, 0x99))
 
 
 def seeds(kind: str) -> list[bytes]:
     """Return whole files of a kind; the small ones more than once, since they are read faster."""
-    return {"pickle": _pickles, "safetensors": _safetensors, "zip": _zips}[kind]()
+    return {"pickle": _pickles, "old-pickle": _old_pickles, "safetensors": _safetensors, "zip": _zips}[kind]()
 
 
 @cache
 def _pickles() -> list[bytes]:
-    gan = small_gan(c_dim=0)
-    small = contents(gan, source="x = 1")
-    for label in ("G_ema", "D"):
-        _strip(small[label])
-    bare = {label: small[label] for label in ("G_ema", "D")}
+    bare = _bare()
     payloads = [build(Path("canary")) for build in (RUN | REFUSED).values()]
     payloads += [payload for build in BOMBS.values() if len(payload := build()) < 1000]
     start = dumps(bare, 3)
     hostile = [start[:-1] + text("x") + payload + b"s." for payload in payloads]
     whole = [dumps(contents(small_gan()), protocol) for protocol in (3, 4)]
     return [*[start, dumps(bare, 4)] * 10, *whole, *hostile, *(b"\x80\x04" + payload + b"." for payload in payloads)]
+
+
+@cache
+def _old_pickles() -> list[bytes]:
+    """Protocol 2, which spells bytes as texts."""
+    start = dumps(_bare(), 2)
+    payloads = [build(Path("canary")) for build in (OLD_RUN | RUN | REFUSED).values()]
+    hostile = [start[:-1] + text("x") + payload + b"s." for payload in payloads]
+    return [*[start] * 20, dumps(contents(small_gan()), 2), *hostile, *(b"\x80\x02" + p + b"." for p in payloads)]
+
+
+def _bare() -> dict[str, Layer]:
+    small = contents(small_gan(c_dim=0), source="x = 1")
+    for label in ("G_ema", "D"):
+        _strip(small[label])
+    return {label: small[label] for label in ("G_ema", "D")}
 
 
 def _strip(layer: Layer) -> None:
@@ -151,7 +163,7 @@ def mutated(kind: str, number: int) -> bytes:
 
 def outcome(kind: str, content: bytes, folder: Path) -> str:
     """Read one file and return "error" (one of our own) or "read"; anything else is raised."""
-    path = folder / f"network.{'pkl' if kind == 'pickle' else kind}"
+    path = folder / f"network.{'pkl' if kind.endswith('pickle') else kind}"
     path.write_bytes(content)
     try:
         _read(kind, path)
@@ -163,6 +175,8 @@ def outcome(kind: str, content: bytes, folder: Path) -> str:
 def _read(kind: str, path: Path) -> Any:
     if kind == "zip":
         return load_data(DataSpec(str(path)))
-    if kind != "pickle" or path.stat().st_size % 4 == 0:  # the same machine once more, which goes on where this stops
+    if (
+        not kind.endswith("pickle") or path.stat().st_size % 4 == 0
+    ):  # the same machine once more, which goes on where this stops
         describe_file(path)
     return load_file(path)

@@ -12,6 +12,7 @@ import torch
 from ganforget.data.dataset import ImageDataset
 from ganforget.data.source import DataSpec, load_data
 from ganforget.errors import InputError, ModelFileError, NumericalError
+from ganforget.models import classifier as reading
 from ganforget.models.classifier import (
     BUNDLED_CLASSIFIERS,
     Classifier,
@@ -47,12 +48,18 @@ def trained() -> TrainedClassifier:
     return TrainedClassifier(network, "bars", {"seed": 0, "holdout_accuracy": 1.0})
 
 
-def test_training_learns_and_tells_its_progress():
+def test_training_learns_and_tells_its_progress(monkeypatch: pytest.MonkeyPatch):
     told: list[tuple[int, float]] = []
     network = train_classifier(
         bars(), SMALL, TrainingPlan(20, batch=16, rate=5e-3), progress=lambda *it: told.append(it)
     )
     assert classifier_accuracy(network, bars()) == 1
+    seen: list[int] = []
+    network.trunk.register_forward_hook(lambda _m, inputs, _o: seen.append(len(inputs[0])))
+    monkeypatch.setattr(reading, "_READ_BYTES", 4 * bars().images[0].size * 10)
+    assert classifier_accuracy(network, bars()) == 1  # a few at a time
+    assert max(seen) <= 10
+    assert sum(seen) == len(bars())
     assert [epoch for epoch, _ in told] == list(range(20))
     assert told[-1][1] < 0.5 * told[0][1]
 

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import weakref
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from ganforget.data.dataset import DataSplits
 from ganforget.data.forget_set import ForgetSet, forget_at
 from ganforget.data.source import DataSpec, load_data
 from ganforget.errors import ForgetSetError, InputError, NumericalError
+from ganforget.evaluation import samples
 from ganforget.evaluation.class_stop import class_statistics, nearest_class
 from ganforget.evaluation.evaluate import evaluate, measure_generator, measure_scores, spread
 from ganforget.evaluation.features import load_extractor
@@ -173,6 +176,30 @@ def test_one_average_image_has_no_diversity(of_sevens: Reference, splits: DataSp
     assert before["class_diversity"] is not None
     assert 0.2 < before["class_diversity"] < 1
     assert after["class_diversity"] == 0
+
+
+def test_samples_of_a_class_pass_by_in_parts(of_sevens: Reference, splits: DataSplits, monkeypatch: pytest.MonkeyPatch):
+    """Of a big generator no more than one part of them is alive, and the measures stay what they are."""
+    whole = measure_generator(AlbumGenerator.of(splits.train), of_sevens)
+    sizes, made, most_alive = [], [], 0
+    generate = samples.generate
+
+    def watched(*arguments: Any, **options: Any) -> Tensor:
+        nonlocal most_alive
+        found = generate(*arguments, **options)
+        if "class/" in options["name"]:
+            sizes.append(len(found))
+            made.append(weakref.ref(found))
+            most_alive = max(most_alive, sum(len(part) for one in made if (part := one()) is not None))
+        return found
+
+    monkeypatch.setattr(samples, "generate", watched)
+    monkeypatch.setattr(samples, "inference_batch", lambda _G, _most: 4)
+    in_parts = measure_generator(AlbumGenerator.of(splits.train), of_sevens)
+    assert sum(sizes) == sum(real.count for real in of_sevens.class_statistics.values()) > 100
+    assert max(sizes) == 16
+    assert most_alive == 32  # the one that has been measured, and the one that has just been made
+    assert in_parts == {name: pytest.approx(value, rel=1e-5) for name, value in whole.items()}
 
 
 def test_of_several_classes_the_least_forgotten_one_counts(splits: DataSplits):

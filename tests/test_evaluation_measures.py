@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ganforget.errors import InputError, NumericalError
+from ganforget.evaluation import measures
 from ganforget.evaluation.measures import (
     auc_lu,
     auc_ut,
@@ -36,10 +37,15 @@ def test_accuracy_counts_equal_labels():
         class_accuracy(torch.zeros(0), torch.zeros(0))
 
 
-def test_diversity_is_the_mean_over_pairs():
+def test_diversity_is_the_mean_over_pairs(monkeypatch: pytest.MonkeyPatch):
     # Distances 1, 2 and 1 of the pairs, whatever the number of pixels.
     assert class_diversity(constant(-1.0, 0.0, 1.0)) == pytest.approx(4 / 3, rel=1e-12)
     assert class_diversity(constant(0.3, 0.3, 0.3)) == 0
+    images = torch.rand(5, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    pairs = [(images[i].double() - images[j].double()).square().mean().sqrt() for i in range(5) for j in range(i)]
+    for chunk in (1, 70, 2**24):  # of so many numbers at a time
+        monkeypatch.setattr(measures, "_CHUNK", chunk)
+        assert class_diversity(images) == pytest.approx(float(torch.stack(pairs).mean()), rel=1e-9)
     with pytest.raises(InputError, match="at least 2"):
         class_diversity(constant(0.0))
     with pytest.raises(NumericalError):

@@ -15,7 +15,8 @@ import torch
 
 from ganforget.errors import ModelFileError
 from ganforget.interchange import describe_file, load_file
-from hostile_pickles import BOMBS, REFUSED, RUN, laughs, text
+from ganforget.interchange.window import Span
+from hostile_pickles import BOMBS, OLD_RUN, REFUSED, RUN, laughs, spelled_many_times, text
 from official_pickles import contents, dumps, official_modules, source_text
 from small_gan import same_weights, small_gan
 
@@ -59,7 +60,12 @@ def alone(payload: bytes) -> bytes:
     return b"\x80\x04" + payload + b"."
 
 
+def alone_old(payload: bytes) -> bytes:
+    return b"\x80\x02" + payload + b"."
+
+
 SNAPSHOT = dumps(contents(small_gan()), protocol=3)
+OLD_SNAPSHOT = dumps(contents(small_gan()), protocol=2)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,18 +82,23 @@ def inside(payload: bytes) -> bytes:
     return SNAPSHOT[:-1] + text("extra") + payload + b"s."
 
 
+def inside_an_old_one(payload: bytes) -> bytes:
+    """The same at protocol 2, which spells bytes as texts."""
+    return OLD_SNAPSHOT[:-1] + text("extra") + payload + b"s."
+
+
 def write(folder: Path, content: bytes) -> Path:
     path = folder / "network.pkl"
     path.write_bytes(content)
     return path
 
 
-@pytest.mark.parametrize("name", RUN)
+@pytest.mark.parametrize("name", [*RUN, *OLD_RUN])
 def test_these_do_run_when_they_are_unpickled(tmp_path: Path, name: str):
     """The builders are worth something: Python's own pickle brings each canary to life."""
     canary = tmp_path / "canary"
     with official_modules(), suppress(Exception):  # what comes after the harm does not matter
-        pickle.loads(alone(RUN[name](canary)))
+        pickle.loads(alone(RUN[name](canary)) if name in RUN else alone_old(OLD_RUN[name](canary)))
     for _ in range(500):
         if canary.exists():
             break
@@ -95,11 +106,11 @@ def test_these_do_run_when_they_are_unpickled(tmp_path: Path, name: str):
     assert canary.exists()
 
 
-@pytest.mark.parametrize("place", [alone, inside], ids=["alone", "inside"])
-@pytest.mark.parametrize("name", [*RUN, *REFUSED])
+@pytest.mark.parametrize("place", [alone, inside, alone_old, inside_an_old_one], ids=lambda place: place.__name__)
+@pytest.mark.parametrize("name", [*RUN, *REFUSED, *OLD_RUN])
 def test_nothing_is_executed(tmp_path: Path, name: str, place: Callable[[bytes], bytes]):
     canary = tmp_path / "canary"
-    path = write(tmp_path, place((RUN | REFUSED)[name](canary)))
+    path = write(tmp_path, place((RUN | REFUSED | OLD_RUN)[name](canary)))
     with nothing_runs(canary):
         with pytest.raises(ModelFileError, match=r"network\.pkl is refused: "):
             load_file(path)
@@ -131,6 +142,30 @@ def test_bombs_end_in_an_error_within_bounded_memory(tmp_path: Path, name: str):
     with pytest.raises(ModelFileError, match=r"network\.pkl is refused: "):
         load_file(path)
     assert peak_memory() - before < 200 * 2**20  # each takes some 20 MB; unbounded, they would take gigabytes
+
+
+@pytest.mark.parametrize("again", [b"h\xf1h\xf2h\xf3\x86R", b"h\xf5"], ids=["the text", "the bytes"])
+def test_a_long_text_is_decoded_once(tmp_path: Path, again: bytes, monkeypatch: pytest.MonkeyPatch):
+    decoded = []
+    read = Span.read
+    monkeypatch.setattr(Span, "read", lambda span, most: decoded.append(span.length) or read(span, most))
+    path = write(tmp_path, alone_old(spelled_many_times(again)))
+    with pytest.raises(ModelFileError, match="is refused"):
+        load_file(path)
+    assert len(decoded) <= 1
+
+
+def test_a_text_of_gigabytes_is_not_decoded(tmp_path: Path):
+    """A file with a hole in it, so that the text is really there."""
+    start = b"\x80\x02ctorch.storage\n_load_from_bytes\nc_codecs\nencode\nX" + (2**31).to_bytes(4, "little")
+    path = write(tmp_path, start)
+    with path.open("r+b") as file:
+        file.seek(len(start) + 2**31)
+        file.write(text("latin1") + b"\x86R\x85R.")
+    before = peak_memory()
+    with pytest.raises(ModelFileError, match="has 2147483648 bytes, expected at most"):
+        load_file(path)
+    assert peak_memory() - before < 100 * 2**20
 
 
 def test_values_that_share_values_cost_no_more_than_they_are(tmp_path: Path):

@@ -16,10 +16,14 @@ from ganforget.interchange.machine import Grammar, Machine
 from ganforget.interchange.module_tree import find_values
 from ganforget.interchange.opcodes import OPCODES, read_opcodes
 from ganforget.interchange.storage import read_storage
+from ganforget.interchange.tensors import read_tensor
 from ganforget.interchange.window import Span, Window
-from hostile_pickles import good_storage
+from hostile_pickles import call, good_storage, text
 
-PLAIN = Grammar(protocols=(3, 4, 5), called={("builtins", "set"): lambda arguments: set(*arguments)})
+PLAIN = Grammar(
+    protocols=(2, 3, 4, 5),
+    called={(module, "set"): lambda arguments: set(*arguments) for module in ("builtins", "__builtin__")},
+)
 
 
 def window(data: bytes) -> Window:
@@ -46,13 +50,13 @@ plain_values = st.recursive(
 
 
 @settings(max_examples=40, deadline=None)
-@given(value=plain_values, protocol=st.sampled_from([3, 4, 5]))
+@given(value=plain_values, protocol=st.sampled_from([2, 3, 4, 5]))
 def test_plain_values_are_what_python_makes_of_them(value: Any, protocol: int):
     assert follow(pickle.dumps(value, protocol)) == value
 
 
 @settings(max_examples=20, deadline=None)
-@given(value=plain_values, protocol=st.sampled_from([3, 4, 5]))
+@given(value=plain_values, protocol=st.sampled_from([2, 3, 4, 5]))
 def test_opcodes_stand_where_python_finds_them(value: Any, protocol: int):
     data = pickle.dumps(value, protocol)
     ours = [(op.name, op.position) for op in read_opcodes(window(data))]
@@ -97,7 +101,7 @@ def test_bytes_and_long_texts_stay_in_the_file(size: int):
         (b"\x80\x04\x8f(]\x90.", r"damaged at byte 5 \(ADDITEMS\)"),
         (b"\x80\x04\xff.", "byte 2 is ff, which is no opcode"),
         (b"\x80\x04X\x02\x00\x00\x00\xff\xff.", "a name that is no text"),
-        (b"\x80\x06N.", "a pickle of protocol 6; expected protocol 3 or 4 or 5"),
+        (b"\x80\x06N.", "a pickle of protocol 6; expected protocol 2 or 3 or 4 or 5"),
         (b"N.", "a pickle of NONE, hence protocol 0 or 1"),
         (b"\x80\x04\x80\x04N.", "a second PROTO"),
         (b"\x80\x04N", "claims 1 bytes, but 0 are left"),
@@ -117,6 +121,64 @@ def test_a_storage_is_where_its_numbers_are(name: str):
     assert (stub.storage.dtype, stub.storage.numel) == (name, 6)
     end = stub.storage.start + 6 * stub.storage.itemsize
     assert data[stub.storage.start : end] == numbers.view(torch.uint8).numpy().tobytes()
+
+
+@pytest.mark.parametrize("name", ["float32", "float16", "bfloat16"])
+def test_a_storage_that_is_spelled_as_a_text(name: str):
+    """Protocol 2 has no bytes: every byte is a character, and those above 127 take two bytes of the file."""
+    numbers = torch.linspace(-3, 3, 4000).to(getattr(torch, name))
+    for count in (3, 4000):  # a short text, and one that is left in the file
+        data = pickle.dumps(numbers[:count].clone(), 2)
+        stub = follow(data, network_grammar())
+        assert torch.equal(read_tensor(io.BytesIO(data), stub, "x"), numbers[:count].float())
+        assert (
+            stub.storage.span.read(10**5)[stub.storage.header :] == numbers[:count].view(torch.uint8).numpy().tobytes()
+        )
+    with pytest.raises(ModelFileError, match="bytes, expected at most 100"):
+        stub.storage.span.read(100)
+
+
+SPELLED = b"c_codecs\nencode\n"
+LOAD = b"ctorch.storage\n_load_from_bytes\n"
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        (call(SPELLED, text("AB")), r"_codecs\.encode with arguments"),  # no text right behind the name
+        (SPELLED + text("AB") + text("rot13") + b"\x86R", "expected a text of its own, in latin1"),
+        (SPELLED + text("AB") + text("zip") + b"\x86R", "expected a text of its own, in latin1"),
+        (SPELLED + text("AB") + b"\x85R", "expected a text of its own, in latin1"),
+        (text("AB") + b"q\x01" + SPELLED + b"h\x01" + text("latin1") + b"\x86R", "expected a text of its own"),
+        (
+            SPELLED + b"q\x01" + text("AB") + b"q\x02" + text("latin1") + b"q\x03\x86Rh\x01h\x02h\x03\x86R",
+            "expected a text of its own",
+        ),
+        (SPELLED + text("AB") + b"X\x06\x00\x00\x00latin1\x81", "it holds a new Span"),
+        (b"cbuiltins\nset\n" + SPELLED + text("AB") + text("latin1") + b"\x86R\x85R", "expected one list of texts"),
+        (b"}" + SPELLED + text("AB") + text("latin1") + b"\x86RNs", "damaged at byte"),
+        (b"c_codecs\ndecode\n" + text("AB") + text("latin1") + b"\x86R", r"the name _codecs\.decode"),
+        (b"c_codecs\nencode.__self__\n", r"the name _codecs\.encode\.__self__"),
+    ],
+)
+def test_a_text_that_spells_bytes_stands_in_one_form_only(payload: bytes, words: str):
+    with pytest.raises(ModelFileError, match=words):
+        follow(b"\x80\x02" + payload + b".", network_grammar())
+
+
+@pytest.mark.parametrize("spelling", ["Ā", "\u20ac" * 5000])
+def test_a_text_of_more_than_bytes(spelling: str):
+    data = b"\x80\x02" + call(LOAD, SPELLED + text(spelling) + text("latin1") + b"\x86R") + b"."
+    with pytest.raises(ModelFileError, match=r"the text at byte \d+ spells no bytes"):
+        follow(data, network_grammar())
+
+
+def test_only_protocol_2_spells_bytes():
+    payload = SPELLED + text("AB") + text("latin1") + b"\x86R."
+    assert follow(b"\x80\x02" + payload, network_grammar()).read(2) == b"AB"
+    for protocol in (3, 4, 5):
+        with pytest.raises(ModelFileError, match="expected a text of its own"):
+            follow(b"\x80" + bytes([protocol]) + payload, network_grammar())
 
 
 @pytest.mark.parametrize(
@@ -142,6 +204,7 @@ def test_numbers_of_numpy_are_plain_numbers():
     import numpy as np
 
     values = [np.float64(0.5), np.float32(0.25), np.int64(-3), np.bool_(True), np.uint8(7), np.float16(1.5)]
-    assert follow(pickle.dumps(values, 4), network_grammar()) == [0.5, 0.25, -3, True, 7, 1.5]
+    for protocol in (2, 4):
+        assert follow(pickle.dumps(values, protocol), network_grammar()) == [0.5, 0.25, -3, True, 7, 1.5]
     with pytest.raises(ModelFileError, match="expected a plain number type"):
         follow(pickle.dumps(np.datetime64("2026-01-01"), 4), network_grammar())

@@ -1,6 +1,6 @@
 """The class destination on any extractor, and the cheap look at `fd_u` that the cascade's stop rule takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,9 @@ from torch import Tensor
 from ganforget.data.dataset import ImageDataset
 from ganforget.data.stored_images import ImageArray, StoredImages
 from ganforget.errors import InputError
-from ganforget.evaluation.features import Extractor, feature_statistics
+from ganforget.evaluation.features import Extractor, extract_features, feature_statistics
 from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
-from ganforget.evaluation.samples import ImageGenerator, dequantise, generate
+from ganforget.evaluation.samples import ImageGenerator, dequantise, generate_parts
 from ganforget.models.classifier import Classifier, TrainedClassifier, predict_labels
 from ganforget.randomness import permutation
 
@@ -64,13 +64,16 @@ class ClassStopCheck:
         """Return both estimates from the same ``count`` samples (default: all) of G(·, y), for each forgotten y."""
         distances, recalls = [], []
         for label, real in self.references.items():
-            samples = class_samples(
+            features, read = [], []
+            for samples in class_samples(
                 G, label, count=count or self.count, seed=self.seed, name="evaluation/stop", device=self.device
-            )
-            distances.append(frechet_distance(feature_statistics(self.extractor, samples), real))
-            if self.classifier is not None:
-                read = predict_labels(self.classifier, dequantise(samples))
-                recalls.append(float((read == label).double().mean()))
+            ):
+                features.append(extract_features(self.extractor, samples))
+                if self.classifier is not None:
+                    read.append(predict_labels(self.classifier, dequantise(samples)))
+            distances.append(frechet_distance(FeatureStatistics.of(torch.cat(features)), real))
+            if read:
+                recalls.append(float((torch.cat(read) == label).double().mean()))
         return ClassEstimate(min(distances), max(recalls, default=None))
 
 
@@ -99,10 +102,10 @@ def class_stop_check(
 
 def class_samples(
     G: ImageGenerator, label: int, *, count: int, seed: int, name: str, device: torch.device | str = "cpu"
-) -> Tensor:
-    """Return ``count`` samples of G(·, label), uint8, of latents from the stream (seed, name/label)."""
+) -> Iterator[Tensor]:
+    """Give ``count`` samples of G(·, label), uint8, in parts, of latents from the stream (seed, name/label)."""
     labels = np.full(count, label, dtype=np.int64)
-    return generate(G, labels, count=count, seed=seed, name=f"{name}/{label}", device=device)
+    return generate_parts(G, labels, count=count, seed=seed, name=f"{name}/{label}", device=device)
 
 
 def class_statistics(
@@ -149,5 +152,6 @@ def generated_destination(G_0: ImageGenerator, check: ClassStopCheck) -> float:
         samples = class_samples(
             G_0, label, count=check.count, seed=check.seed, name="evaluation/destination", device=check.device
         )
-        made[label] = feature_statistics(check.extractor, samples)
+        features = [extract_features(check.extractor, part) for part in samples]
+        made[label] = FeatureStatistics.of(torch.cat(features))
     return max(nearest_class(made | {label: real}, label)[0] for label, real in check.references.items())

@@ -10,7 +10,7 @@ from torch import Tensor
 from ganforget.data.dataset import ImageDataset, one_hot
 from ganforget.errors import InputError
 from ganforget.evaluation.class_stop import class_samples
-from ganforget.evaluation.features import extract_features, feature_statistics
+from ganforget.evaluation.features import extract_features
 from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
 from ganforget.evaluation.measures import auc_lt, auc_lu, auc_ut, class_accuracy, class_diversity
 from ganforget.evaluation.reference import Reference
@@ -148,14 +148,24 @@ def _measure_classes(G: ImageGenerator, reference: Reference, generation: int) -
     distances, recalls, diversities = [], [], []
     for label, real in reference.class_statistics.items():
         name = f"evaluation/class/{generation}"
-        samples = class_samples(G, label, count=real.count, seed=protocol.seed, name=name, device=reference.device)
-        distances.append(_distance(reference, samples, real))
-        recalls.append(_accuracy(reference, samples, np.full(len(samples), label)))
-        diversities.append(class_diversity(dequantise(samples[: protocol.diversity_count])))
-    known = [share for share in recalls if share is not None]
+        most = min(protocol.diversity_count, max(2, _SCORED_BYTES // _float_bytes(reference.splits.train)))
+        features, read, kept = [], [], []
+        for samples in class_samples(
+            G, label, count=real.count, seed=protocol.seed, name=name, device=reference.device
+        ):
+            if reference.extractor is not None:
+                features.append(extract_features(reference.extractor, samples))
+            if reference.classifier is not None:
+                read.append(predict_labels(reference.classifier.network, dequantise(samples)))
+            kept.append(samples[: max(0, most - sum(map(len, kept)))].clone())
+        if features:
+            distances.append(frechet_distance(FeatureStatistics.of(torch.cat(features)), real))
+        if read:
+            recalls.append(class_accuracy(torch.cat(read), np.full(real.count, label)))
+        diversities.append(class_diversity(dequantise(torch.cat(kept))))
     return {
-        "fd_u": min(distance for distance in distances if distance is not None),
-        "class_recall": max(known, default=None),
+        "fd_u": min(distances),
+        "class_recall": max(recalls, default=None),
         "class_diversity": max(diversities),
     }
 
@@ -174,20 +184,12 @@ def _labels(G: ImageGenerator, reference: Reference, count: int, generation: int
 
 def _parts(images: ImageDataset, count: int) -> int:
     """Return in how many parts so many images are scored, so that no part of them takes more than 1 GiB as floats."""
-    return max(1, -(-count * 4 * images.channels * images.resolution**2 // _SCORED_BYTES))
+    return max(1, -(-count * _float_bytes(images) // _SCORED_BYTES))
 
 
-def _distance(reference: Reference, samples: Tensor, real: FeatureStatistics | None) -> float | None:
-    if reference.extractor is None or real is None:
-        return None
-    return frechet_distance(feature_statistics(reference.extractor, samples), real)
-
-
-def _accuracy(reference: Reference, samples: Tensor, labels: np.ndarray | None) -> float | None:
-    if reference.classifier is None or labels is None:
-        return None
-    network = reference.classifier.network
-    return class_accuracy(predict_labels(network, dequantise(samples)), labels)
+def _float_bytes(images: ImageDataset) -> int:
+    """Return the bytes of one image as floats."""
+    return 4 * images.channels * images.resolution**2
 
 
 def _listed(scores: Tensor) -> list[float]:

@@ -20,6 +20,9 @@ __all__ = [
     "substitution_of",
 ]
 
+_CHUNK = 2**24
+"""Numbers of which distances are taken at a time."""
+
 
 def auc_lt(retain: Scores, holdout: OtherScores) -> float:
     """Return P(D(x_l) > D(x_t)) + ½ P(equal) from the scores of training and holdout images: membership."""
@@ -52,8 +55,11 @@ def class_diversity(images: Images) -> float:
     """
     if images.ndim != 4 or len(images) < 2:
         raise InputError(f"Images have the shape {tuple(images.shape)}; expected [N, C, H, W] with N at least 2.")
-    rows = images.detach().flatten(1).double()
-    return _finite(torch.pdist(rows).mean() / rows.shape[1] ** 0.5, "class diversity")
+    rows = images.detach().flatten(1)
+    columns = max(_CHUNK // len(rows), 1)  # not all pixels of all images as float64 at once
+    squares = [torch.pdist(part.double()).square() for part in rows.split(columns, dim=1)]
+    distances = torch.stack(squares).sum(dim=0).sqrt()
+    return _finite(distances.mean() / rows.shape[1] ** 0.5, "class diversity")
 
 
 def substitution(now: Images, original: Images, substitutes: Images) -> float:

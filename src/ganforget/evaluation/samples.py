@@ -1,6 +1,6 @@
 """Samples of a generator as they would be saved, and the way back to float."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +12,10 @@ from ganforget.errors import InputError, NumericalError
 from ganforget.models.memory import inference_batch
 from ganforget.randomness import sample_latents
 
-__all__ = ["ImageGenerator", "dequantise", "generate", "quantise"]
+__all__ = ["ImageGenerator", "dequantise", "generate", "generate_parts", "quantise"]
+
+_LEAST_PART = 16
+"""Fewer images at a time would not fill an extractor's batch."""
 
 
 class ImageGenerator(Protocol):
@@ -62,6 +65,25 @@ def generate(
         ws = G.mapping(z, c, truncation_psi=1)  # [n, num_ws, w_dim]
         parts.append(quantise(G.synthesis(ws, noise_mode="const")))
     return torch.cat(parts)
+
+
+def generate_parts(
+    G: ImageGenerator,
+    labels: np.ndarray | None,
+    *,
+    count: int,
+    seed: int,
+    name: str,
+    batch: int = 250,
+    device: torch.device | str = "cpu",
+) -> Iterator[Tensor]:
+    """Give the samples of `generate` in parts: of a big G 16 or fewer at a time, else at most ``batch``."""
+    size = min(batch, max(inference_batch(G, batch), _LEAST_PART))
+    for first in range(0, count, size):
+        asked = None if labels is None else labels[first : first + size]
+        yield generate(
+            G, asked, count=min(size, count - first), seed=seed, name=name, first=first, batch=batch, device=device
+        )
 
 
 def quantise(images: Tensor) -> Tensor:

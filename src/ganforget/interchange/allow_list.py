@@ -2,7 +2,7 @@
 
 import itertools
 import struct
-from typing import Any, BinaryIO
+from typing import Any
 
 from ganforget.errors import ModelFileError
 from ganforget.interchange.inert import NumpyArray, NumpyType, Persistent, Storage, TensorStub, check
@@ -28,6 +28,8 @@ def network_grammar() -> Grammar:
         ("torch_utils.persistence", "_reconstruct_persistent_obj"): _persistent,
         ("collections", "OrderedDict"): _dict,
         ("builtins", "set"): _set,
+        ("__builtin__", "set"): _set,  # its name up to protocol 2
+        ("_codecs", "encode"): _spelled_bytes(),
         ("torch._utils", "_rebuild_parameter"): _parameter,
         ("torch._utils", "_rebuild_tensor_v2"): _tensor,
         ("torch.storage", "_load_from_bytes"): _storages(),
@@ -37,7 +39,7 @@ def network_grammar() -> Grammar:
         called[numpy, "scalar"] = _scalar
         called[numpy, "_reconstruct"] = _array  # so that an alias-free generator is recognised as what it is
     named = frozenset({("numpy", "ndarray")})
-    return Grammar(protocols=(3, 4, 5), called=called, made={("dnnlib.util", "EasyDict"): _dict}, named=named)
+    return Grammar(protocols=(2, 3, 4, 5), called=called, made={("dnnlib.util", "EasyDict"): _dict}, named=named)
 
 
 def _persistent(arguments: tuple[Any, ...]) -> Persistent:
@@ -60,6 +62,20 @@ def _set(arguments: tuple[Any, ...]) -> set[Any]:
         case ([*items],) if all(isinstance(item, str | int) for item in items):
             return set(items)
     raise ModelFileError("expected one list of texts")
+
+
+def _spelled_bytes() -> Maker:
+    """Return the reader of bytes that protocol 2 spells as a text: each text once, since it has to be decoded."""
+    seen: set[int] = set()
+
+    def read(arguments: tuple[Any, ...]) -> Span:
+        match arguments:
+            case (Span(is_spelled=True) as span, "latin1") if span.start not in seen:
+                seen.add(span.start)
+                return span
+        raise ModelFileError("expected a text of its own, in latin1")
+
+    return read
 
 
 def _storages() -> Maker:
@@ -107,15 +123,10 @@ def _scalar(arguments: tuple[Any, ...]) -> Any:
     match arguments:
         case (NumpyType(code=code, state=(_, "<" | "|" | "=", *_)), Span(is_text=False) as span) if code in _SCALARS:
             pattern = _SCALARS[code]
-            check(span.length == struct.calcsize(pattern), f"a number of type {code} has {span.length} bytes")
-            return struct.unpack(pattern, _bytes(span.file, span))[0]
+            data = span.read(8)
+            check(len(data) == struct.calcsize(pattern), f"a number of type {code} has {len(data)} bytes")
+            return struct.unpack(pattern, data)[0]
     raise ModelFileError("expected a plain number type and the bytes of one number")
-
-
-def _bytes(file: BinaryIO, span: Span) -> bytes:
-    data = span.read(8)
-    check(len(data) == span.length, "the file ends in the middle of a number")
-    return data
 
 
 def _array(arguments: tuple[Any, ...]) -> NumpyArray:

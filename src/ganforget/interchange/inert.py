@@ -57,6 +57,11 @@ class Storage:
     span: Span
     """The bytes of the embedded file that holds them."""
 
+    @property
+    def header(self) -> int:
+        """How many bytes of the embedded file come before the numbers."""
+        return self.start - self.span.start
+
 
 @dataclass(frozen=True, eq=False)
 class TensorStub:

@@ -4,7 +4,7 @@ Opcodes, names and source text stay where they are, byte for byte. What may hold
 is not a tensor that gets replaced is either declared as kept or refused.
 """
 
-import shutil
+import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,11 @@ from ganforget.errors import InputError, ModelFileError
 from ganforget.files import write_through
 from ganforget.interchange.arguments import discriminator_arguments, generator_arguments
 from ganforget.interchange.assembly import Plan, is_same_network, plan_networks
-from ganforget.interchange.inert import NumpyArray, Persistent, TensorStub
+from ganforget.interchange.inert import NumpyArray, Persistent, Storage, TensorStub
 from ganforget.interchange.module_tree import find_values
 from ganforget.interchange.official import OfficialPickle, file_at, read_official
 from ganforget.interchange.tensors import FLOATS, as_stored
+from ganforget.interchange.window import MOST_SPELLED
 from ganforget.models.gan import Gan
 
 __all__ = ["Placed", "export_like"]
@@ -31,6 +32,7 @@ MOST_NUMBERS = 64
 """A longer list of numbers among the plain values could be a copy of a tensor."""
 
 _COPY = 2**20
+_LENGTH = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,34 @@ def export_like(gan: Gan, original: Path, out: Path) -> list[Placed]:
 
 
 def _write(place: Path, original: BinaryIO, replaced: Mapping[str, tuple[TensorStub, Tensor]]) -> list[Placed]:
-    placed = []
-    with place.open("r+b") as file:
-        original.seek(0)
-        shutil.copyfileobj(original, file, _COPY)
-        for name, (stub, value) in replaced.items():
-            data = as_stored(value, stub)
-            original.seek(stub.storage.start)
-            same = original.read(len(data)) == data
-            file.seek(stub.storage.start)
+    """Copy the original with other numbers in its storages; only spelled ones change in length."""
+    states: dict[str, Literal["replaced", "equal"]] = {}
+    done = 0  # bytes of the original that have been dealt with
+    with place.open("wb") as file:
+        for name, (stub, value) in sorted(replaced.items(), key=lambda item: item[1][0].storage.start):
+            storage = stub.storage
+            start, data = storage.start, as_stored(value, stub)
+            if storage.span.is_spelled:
+                start, data = storage.span.start - _LENGTH.size, _spelled(storage, data)
+            _copy(original, file, done, start)
+            done = storage.span.end
+            states[name] = "equal" if original.read(done - start) == data else "replaced"
             file.write(data)
-            placed.append(Placed(name, "equal" if same else "replaced", stub.numel))
-    return placed
+        _copy(original, file, done, original.seek(0, 2))
+    return [Placed(name, states[name], stub.numel) for name, (stub, _) in replaced.items()]
+
+
+def _spelled(storage: Storage, numbers: bytes) -> bytes:
+    """Return the text that spells a storage with other numbers, with its length in front (protocol 2)."""
+    text = (storage.span.read(MOST_SPELLED)[: storage.header] + numbers).decode("latin-1").encode()
+    return _LENGTH.pack(len(text)) + text
+
+
+def _copy(source: BinaryIO, target: BinaryIO, start: int, end: int) -> None:
+    """Copy the bytes from ``start`` to ``end``, and leave ``source`` at ``end``."""
+    source.seek(start)
+    for place in range(start, end, _COPY):
+        target.write(source.read(min(_COPY, end - place)))
 
 
 def _replacements(pickle: OfficialPickle, gan: Gan) -> Iterator[tuple[str, tuple[TensorStub, Tensor]]]:
@@ -112,7 +130,7 @@ def _check_nothing_is_overlooked(pickle: OfficialPickle, known: list[TensorStub]
     owned = {stub.storage.span.start for stub in known}
     sources = {id(part.source) for _, part in find_values(pickle.value, (Persistent,))}
     for span in pickle.machine.spans:
-        if span.length <= 8 or span.start in owned or id(span) in sources:
+        if span.length <= (16 if span.is_spelled else 8) or span.start in owned or id(span) in sources:
             continue
         what = "a long text" if span.is_text else "bytes"
         raise ModelFileError(f"it holds {what} at byte {span.start} ({span.length} bytes) that would stay as they are")

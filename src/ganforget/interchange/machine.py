@@ -20,6 +20,9 @@ Maker = Callable[[tuple[Any, ...]], Any]
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 _VALUES = {"BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"}
 _VALUES |= {"BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
+_ENCODE = Global("_codecs", "encode")
+"""Protocol 2 has no opcode for bytes: a text behind this name spells them, and stays in the file as they would."""
+_TEXT_HEADER = 5
 _KEY_TYPES = (str, int, float, bool, type(None))
 
 
@@ -57,6 +60,7 @@ class Machine:
 
     def run(self, window: Window) -> Any:
         """Return the value of the pickle that begins at the window's position; ModelFileError where it is none."""
+        self._window = window
         for op in read_opcodes(window, self.grammar.most_opcodes):
             self.count += 1
             if self.count == 1 and (op.name != "PROTO" or op.argument not in self.grammar.protocols):
@@ -79,9 +83,13 @@ class Machine:
     # ------------------------------------------------------------------------
 
     def _do_value(self, op: Opcode) -> None:
-        self._stack.append(op.argument)
-        if isinstance(op.argument, Span):
-            self.spans.append(op.argument)
+        value = op.argument
+        if op.name == "BINUNICODE" and self.protocol == 2 and self._stack and self._stack[-1] == _ENCODE:
+            start = op.position + _TEXT_HEADER
+            value = Span(self._window.file, start, self._window.position - start, is_spelled=True)
+        self._stack.append(value)
+        if isinstance(value, Span):
+            self.spans.append(value)
 
     def _do_constant(self, op: Opcode) -> None:
         self._stack.append(_CONSTANTS[op.name])

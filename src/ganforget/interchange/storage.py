@@ -10,7 +10,7 @@ from typing import Any
 from ganforget.errors import ModelFileError
 from ganforget.interchange.inert import Global, Storage
 from ganforget.interchange.machine import Grammar, Machine
-from ganforget.interchange.window import Span, Window
+from ganforget.interchange.window import Span
 
 __all__ = ["read_storage"]
 
@@ -41,9 +41,10 @@ _GRAMMAR = Grammar(
 
 def read_storage(span: Span) -> Storage:
     """Return the storage that a span of a file holds; ModelFileError where it holds anything else."""
-    window = Window(span.file, span.start, span.end)
-    start = window.take(min(4, span.length))
-    window.position = span.start
+    window = span.window()
+    first, size = window.position, window.end - window.position
+    start = window.take(min(4, size))
+    window.position = first
     if start[:2] == b"PK":
         raise ModelFileError("a storage is a ZIP archive, which torch never embeds and which may hold another pickle")
     if start[:2] != b"\x80\x02":
@@ -64,7 +65,7 @@ def read_storage(span: Span) -> Storage:
         raise ModelFileError(
             f"a storage claims {numel} and {count} numbers of {itemsize} bytes, and holds {left} bytes"
         )
-    return Storage(dtype, numel, window.position, itemsize, span)
+    return Storage(dtype, numel, span.start + window.position - first, itemsize, span)
 
 
 def _reference(reference: Any) -> tuple[str, str, int]:

@@ -1,5 +1,6 @@
 """Numbers between a file and torch: read into a new tensor, and laid out again as the file has them."""
 
+import io
 from typing import BinaryIO
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor
 
 from ganforget.errors import ModelFileError
 from ganforget.interchange.inert import TensorStub
+from ganforget.interchange.window import MOST_SPELLED
 
 __all__ = ["FLOATS", "as_stored", "read_tensor"]
 
@@ -22,8 +24,13 @@ def read_tensor(file: BinaryIO, stub: TensorStub, name: str) -> Tensor:
     if not stub.fills_its_storage:
         raise ModelFileError(f"{name} is a view of a larger storage; expected a tensor with a storage of its own")
     data = torch.empty(storage.numel * storage.itemsize, dtype=torch.uint8)
-    file.seek(storage.start)
-    if data.numel() and file.readinto(memoryview(data.numpy())) != data.numel():  # type: ignore[attr-defined]
+    numbers = file
+    if storage.span.is_spelled:
+        numbers = io.BytesIO(storage.span.read(MOST_SPELLED))
+        numbers.seek(storage.header)
+    else:
+        numbers.seek(storage.start)
+    if data.numel() and numbers.readinto(memoryview(data.numpy())) != data.numel():  # type: ignore[attr-defined]
         raise ModelFileError(f"the file ends within {name}")
     flat = data.view(FLOATS[storage.dtype])
     value = flat.as_strided(stub.size, stub.stride).contiguous().float()

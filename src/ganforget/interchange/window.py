@@ -1,14 +1,18 @@
 """A stretch of a file, read in order, never past its end and never more than was asked for."""
 
+import io
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from ganforget.errors import ModelFileError
 
-__all__ = ["Span", "Window"]
+__all__ = ["MOST_SPELLED", "Span", "Window"]
 
 LONGEST_LINE = 512
 """Names in a pickle are short; a line without an end would be read to the end of the file."""
+
+MOST_SPELLED = 2**27
+"""Bytes that are spelled as a text are read whole, one tensor at a time."""
 
 _BUFFER = 4096
 
@@ -21,6 +25,8 @@ class Span:
     start: int
     length: int
     is_text: bool = False
+    is_spelled: bool = False
+    """Bytes as protocol 2 writes them: a character of a UTF-8 text for each, so that half of them take two bytes."""
 
     @property
     def end(self) -> int:
@@ -28,10 +34,23 @@ class Span:
 
     def read(self, most: int) -> bytes:
         """Return the bytes; ModelFileError where they are more than ``most``."""
-        if self.length > most:
+        if self.length > (2 * most if self.is_spelled else most):
             raise ModelFileError(f"the value at byte {self.start} has {self.length} bytes, expected at most {most}")
         self.file.seek(self.start)
-        return self.file.read(self.length)
+        data = self.file.read(self.length)
+        if not self.is_spelled:
+            return data
+        try:
+            return data.decode("utf-8").encode("latin-1")
+        except (UnicodeDecodeError, UnicodeEncodeError) as error:
+            raise ModelFileError(f"the text at byte {self.start} spells no bytes ({error.reason})") from error
+
+    def window(self) -> "Window":
+        """Return a window over the bytes."""
+        if not self.is_spelled:
+            return Window(self.file, self.start, self.end)
+        data = self.read(MOST_SPELLED)
+        return Window(io.BytesIO(data), 0, len(data))
 
 
 class Window:

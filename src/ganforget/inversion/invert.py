@@ -11,6 +11,7 @@ import torch
 
 from ganforget.errors import Interrupted, NumericalError
 from ganforget.interruption import StopRequest
+from ganforget.models.half_precision import LossScale
 from ganforget.models.latents import LatentStatistics, map_latents
 from ganforget.models.memory import inference_batch, learning_batch
 from ganforget.models.pictures import DrawnPictures, LoadedPictures
@@ -152,6 +153,7 @@ def _descend(
     optimizer = torch.optim.Adam([offset], betas=(0.9, 0.99))
     best = origin.expand(-1, G.num_ws, -1).clone()
     best_error = torch.full((len(targets),), math.inf, device=device)
+    scale = LossScale.of(G)
     for step in range(config.steps + 1):
         report(min(step, config.steps))
         ws = (origin + offset * std).expand(-1, G.num_ws, -1)
@@ -166,7 +168,7 @@ def _descend(
             break
         for group in optimizer.param_groups:
             group["lr"] = config.learning_rate * _rate(step / config.steps)
-        (offset.grad,) = torch.autograd.grad(error.sum(), offset)
+        offset.grad = scale.gradient(error.sum(), offset)
         work.g_backward += len(targets)
         optimizer.step()
     return best, best_error

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
@@ -37,6 +38,9 @@ __all__ = [
 BUNDLED_CLASSIFIERS = ("digits", "mnist")
 
 _KIND = "ganforget-classifier"
+
+_READ_BYTES = 2**30
+"""Most bytes of images, as floats, that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,10 @@ def classifier_accuracy(network: Classifier, dataset: ImageDataset) -> float:
     """Return the share, in [0, 1], of labelled images that are read as their label."""
     if dataset.labels is None or len(dataset) == 0:
         raise InputError(f"There are {len(dataset)} images, labels: {dataset.labels is not None}; both are needed.")
-    return float((predict_labels(network, dataset.tensor()).numpy() == dataset.labels).mean())
+    parts = -(-4 * math.prod(dataset.images.shape) // _READ_BYTES)
+    rows = np.array_split(np.arange(len(dataset)), parts)
+    read = [predict_labels(network, dataset.tensor(part)) for part in rows if len(part)]
+    return float((torch.cat(read).numpy() == dataset.labels).mean())
 
 
 def save_classifier(path: Path, classifier: TrainedClassifier) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganforget.models.half_precision import runs_in_half
 from ganforget.models.stylegan2 import Discriminator, Generator
 from ganforget.shapes import Images, Latents
 
@@ -48,7 +49,7 @@ def synthesise(G: Generator, ws: Latents, most: int = 256) -> Images:
 
 
 def _map_bytes(network: Generator | Discriminator) -> int:
-    """Return the bytes of one float32 feature map of each resolution."""
+    """Return the bytes of one feature map of each resolution, of half as many where a block runs in half precision."""
     if isinstance(network, Generator):
         blocks = [network.synthesis.get_submodule(f"b{res}") for res in network.synthesis.block_resolutions]
         widths = [block.get_parameter("conv1.weight").shape[0] for block in blocks]
@@ -57,4 +58,6 @@ def _map_bytes(network: Generator | Discriminator) -> int:
         blocks = [network.get_submodule(f"b{res}") for res in network.block_resolutions]
         widths = [block.get_parameter("conv0.weight").shape[0] for block in blocks]
         resolutions = network.block_resolutions
-    return sum(4 * width * res * res for width, res in zip(widths, resolutions, strict=True))
+    device = next(network.parameters()).device
+    sizes = [2 if runs_in_half(block, device) else 4 for block in blocks]
+    return sum(size * width * res * res for size, width, res in zip(sizes, widths, resolutions, strict=True))

@@ -38,12 +38,13 @@ def score_in_parts(D: Discriminator, images: Images, c: Labels | None, size: int
     return _head(D, [part if part[1] is not None else part[:1] for part in parts], c)
 
 
-def r1_in_parts(D: Discriminator, images: Images, c: Labels | None, size: int) -> Scalar:
+def r1_in_parts(D: Discriminator, images: Images, c: Labels | None, size: int, scale: float = 1.0) -> Scalar:
     """Return the mean over images of R1, Σ(∂ΣD/∂x)², with its gradient to D's parameters, ``size`` images at a time.
 
     With features f = T(x) of the trunk T and u = ∂ΣD/∂f, R1 is Σ|Jᵀu|², J the Jacobian of T. Its gradient has three
     parts: through J at a fixed u; through u to the head; and through u to f, as the head mixes the images of a group.
     The value returned is the penalty, and its gradient to each parameter is that sum; other gradients are not offered.
+    On the way the penalty is multiplied by ``scale``, for networks in half precision.
     """
     parameters: list[Tensor] = [p for p in D.parameters() if p.requires_grad]
     gradients = [torch.zeros_like(p) for p in parameters]
@@ -72,14 +73,14 @@ def r1_in_parts(D: Discriminator, images: Images, c: Labels | None, size: int) -
             f = [part for part in D.trunk(x) if part is not None]
             (slope,) = torch.autograd.grad(_dot(f, u), x, create_graph=True)
             value = slope.square().sum() / len(images)
-            directions += collect(value, *u)  # ∂R1/∂u, and what goes through J
+            directions += collect(value * scale, *u)  # ∂R1/∂u, and what goes through J
             penalty = penalty + value.detach()
         sensitivities = collect(_dot(slopes, directions), *flat)  # what goes through u: to the head, and to f
         for number, x in enumerate(parts):
             f = [part for part in D.trunk(x) if part is not None]
             moved = [g.detach() for g in sensitivities[number * per_part : (number + 1) * per_part]]
             collect(_dot(f, moved))
-    return penalty + _with_gradients(parameters, gradients)
+    return penalty + _Given.apply([gradient / scale for gradient in gradients], *parameters)
 
 
 def _again(network: Any, part: Tensor) -> Any:
@@ -96,7 +97,14 @@ def _dot(ours: tuple[Tensor, ...] | list[Tensor], theirs: list[Tensor]) -> Tenso
     return torch.stack([(a * b).sum() for a, b in zip(ours, theirs, strict=True)]).sum()
 
 
-def _with_gradients(parameters: list[Tensor], gradients: list[Tensor]) -> Tensor:
-    """Return a zero whose gradient to each parameter is the given one."""
-    terms = [(p * g).sum() - (p.detach() * g).sum() for p, g in zip(parameters, gradients, strict=True)]
-    return torch.stack(terms).sum()
+class _Given(torch.autograd.Function):
+    """A zero whose gradient to each parameter is the given one, finite or not."""
+
+    @staticmethod
+    def forward(ctx: Any, gradients: list[Tensor], *parameters: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return parameters[0].new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        return None, *(grad_outputs[0] * gradient for gradient in ctx.gradients)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ganforget.models.half_precision import as_maps, half_from, runs_in_half
 from ganforget.models.layers import (
     Conv2d,
     FullyConnected,
@@ -38,11 +39,6 @@ def _block_channels(img_resolution: int, channel_base: int, channel_max: int) ->
         raise ValueError(f"img_resolution is {img_resolution}; expected a power of two of at least 4.")
     resolutions = [2**i for i in range(2, img_resolution.bit_length())]
     return {res: min(channel_base // res, channel_max) for res in resolutions}
-
-
-def _half_precision_from(img_resolution: int, num_fp16_res: int) -> int:
-    """Return the lowest resolution whose blocks run in half precision on CUDA."""
-    return max(2 ** (img_resolution.bit_length() - num_fp16_res), 8)
 
 
 # ----------------------------------------------------------------------------
@@ -114,14 +110,14 @@ class MappingNetwork(nn.Module):
         self.w_avg.copy_(ws[:, 0].mean(dim=0).lerp(self.w_avg, self.w_avg_beta))
 
 
-def modulated_conv(x: Tensor, weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale the inputs by ``styles`` and return (scaled x, demodulation [N, out, 1, 1]) for shared weights."""
+def modulated(x: Tensor, weight: Tensor, styles: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Scale the inputs by ``styles`` and return (scaled x, shared weights, demodulation [N, out, 1, 1])."""
     if x.dtype == torch.float16:  # keep squares in range; demodulation takes the scale out again
         weight = weight / (weight.abs().amax(dim=[1, 2, 3], keepdim=True) * math.sqrt(weight[0].numel()))
         styles = styles / styles.abs().amax(dim=1, keepdim=True)
     energy = weight.square().sum(dim=[2, 3])  # [out, in]
     demodulation = (styles.square() @ energy.t() + 1e-8).rsqrt()  # [N, out]
-    return x * styles[:, :, None, None].to(x.dtype), demodulation[:, :, None, None]
+    return x * styles[:, :, None, None].to(x.dtype), weight.to(x.dtype), demodulation[:, :, None, None]
 
 
 class SynthesisLayer(nn.Module):
@@ -159,11 +155,7 @@ class SynthesisLayer(nn.Module):
         gain: float = 1.0,
     ) -> Tensor:
         styles = self.affine(w)  # [N, in]
-        weight = self.weight
-        x, demodulation = modulated_conv(x, weight, styles)
-        if x.dtype == torch.float16:
-            weight = weight / (weight.abs().amax(dim=[1, 2, 3], keepdim=True) * math.sqrt(weight[0].numel()))
-        weight = weight.to(x.dtype)
+        x, weight, demodulation = modulated(x, self.weight, styles)
         if self.up:
             x = functional.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
             taps = self.resample_filter.shape[0]
@@ -254,21 +246,20 @@ class SynthesisBlock(nn.Module):
         generator: torch.Generator | None,
         force_fp32: bool,
     ) -> tuple[Tensor, Tensor | None]:
-        half = self.half_precision and ws.is_cuda and not force_fp32
-        dtype = torch.float16 if half else torch.float32
+        half = runs_in_half(self, ws.device) and not force_fp32
         latents = iter(ws.unbind(dim=1))
         if self.is_first:
-            x = self.const.to(dtype)[None].repeat(ws.shape[0], 1, 1, 1)
+            x = self.const[None].repeat(ws.shape[0], 1, 1, 1)  # 4×4 is never in half precision
             x = self.conv1(x, next(latents), noise_mode, generator)
         elif self.architecture == "resnet":
             assert x is not None
-            x = x.to(dtype)
+            x = as_maps(x, half)
             y = self.skip(x, gain=math.sqrt(0.5))
             x = self.conv0(x, next(latents), noise_mode, generator)
             x = y + self.conv1(x, next(latents), noise_mode, generator, gain=math.sqrt(0.5))
         else:
             assert x is not None
-            x = self.conv0(x.to(dtype), next(latents), noise_mode, generator)
+            x = self.conv0(as_maps(x, half), next(latents), noise_mode, generator)
             x = self.conv1(x, next(latents), noise_mode, generator)
         if img is not None:
             img = upsample(img, self.resample_filter)
@@ -298,7 +289,6 @@ class SynthesisNetwork(nn.Module):
         self.w_dim, self.img_resolution, self.img_channels = w_dim, img_resolution, img_channels
         channels = _block_channels(img_resolution, channel_base, channel_max)
         self.block_resolutions = list(channels)
-        half_from = _half_precision_from(img_resolution, num_fp16_res)
         self.num_ws = 0
         for res, width in channels.items():
             block = SynthesisBlock(
@@ -311,7 +301,7 @@ class SynthesisNetwork(nn.Module):
                 architecture=architecture,
                 filter_taps=tuple(resample_filter),
                 conv_clamp=conv_clamp,
-                half_precision=num_fp16_res > 0 and res >= half_from,
+                half_precision=res >= half_from(img_resolution, num_fp16_res),
             )
             self.num_ws += block.num_conv + (block.num_torgb if res == img_resolution else 0)
             self.add_module(f"b{res}", block)
@@ -409,13 +399,12 @@ class DiscriminatorBlock(nn.Module):
     def forward(self, x: Tensor | None, img: Tensor | None, force_fp32: bool) -> tuple[Tensor, Tensor | None]:
         reference = x if x is not None else img
         assert reference is not None
-        half = self.half_precision and reference.is_cuda and not force_fp32
-        dtype = torch.float16 if half else torch.float32
+        half = runs_in_half(self, reference.device) and not force_fp32
         if x is not None:
-            x = x.to(dtype)
+            x = as_maps(x, half)
         if hasattr(self, "fromrgb"):
             assert img is not None
-            y = self.fromrgb(img.to(dtype))
+            y = self.fromrgb(as_maps(img, half))
             x = y if x is None else x + y
             img = downsample(img, self.resample_filter) if self.architecture == "skip" else None
         if self.architecture == "resnet":
@@ -454,9 +443,8 @@ class DiscriminatorEpilogue(nn.Module):
         self.out = FullyConnected(in_channels, 1 if cmap_dim == 0 else cmap_dim)
 
     def forward(self, x: Tensor, img: Tensor | None, cmap: Tensor | None, group_size: int | None = None) -> Tensor:
-        x = x.float()
         if img is not None:
-            x = x + self.fromrgb(img.float())
+            x = x + self.fromrgb(img)
         if self.mbstd is not None:
             x = self.mbstd(x, group_size)
         x = self.out(self.fc(self.conv(x).flatten(1)))
@@ -490,7 +478,6 @@ class Discriminator(nn.Module):
         self.c_dim, self.img_resolution, self.img_channels = c_dim, img_resolution, img_channels
         channels = _block_channels(img_resolution, channel_base, channel_max)
         self.block_resolutions = [res for res in reversed(channels) if res > 4]
-        half_from = _half_precision_from(img_resolution, num_fp16_res)
         cmap_dim = 0 if c_dim == 0 else (channels[4] if cmap_dim is None else cmap_dim)
         taps = tuple((block_kwargs or {}).get("resample_filter", (1, 3, 3, 1)))
         for res in self.block_resolutions:
@@ -502,7 +489,7 @@ class Discriminator(nn.Module):
                 architecture=architecture,
                 filter_taps=taps,
                 conv_clamp=conv_clamp,
-                half_precision=num_fp16_res > 0 and res >= half_from,
+                half_precision=res >= half_from(img_resolution, num_fp16_res),
             )
             self.add_module(f"b{res}", block)
         if c_dim > 0:
@@ -526,7 +513,7 @@ class Discriminator(nn.Module):
         for res in self.block_resolutions:
             x, rest = self.get_submodule(f"b{res}")(x, rest, force_fp32)
         assert x is not None
-        return x, rest
+        return as_maps(x, half=False), rest
 
     def head(self, x: Features, img: Rest | None, c: Labels | None, *, group_size: int | None = None) -> Logits:
         """Return logits from the trunk's features; minibatch-stddev mixes images here.

@@ -88,7 +88,7 @@ def learned_r1(cascade: Cascade, state: CascadeState, images: Tensor, c: Tensor 
     config, images = cascade.config, images.detach()
     size = config.micro_batch or max(learning_batch(state.D) // 2, 1)  # a double backward pass holds twice as much
     if len(images) > size:
-        penalty = r1_in_parts(state.D, images, c, size)
+        penalty = r1_in_parts(state.D, images, c, size, state.D_scale.value)
         state.work.d_forward += 3 * len(images)
         state.work.d_backward += 3 * len(images)
     else:

@@ -69,7 +69,7 @@ def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
         terms["d_unlearning"] = fake_label_loss(forget_logits, label + state.label_shift)
     if config.r1_interval and config.r1_gamma and step % config.r1_interval == 0:
         terms["r1"] = learned_r1(cascade, state, held_from.images[held], rows_of(held_from.c, held))
-    return descend(state.D_optimizer, terms)
+    return descend(state.D_optimizer, terms, state.D_scale)
 
 
 def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
@@ -92,4 +92,4 @@ def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     }
     if cascade.sham:
         terms.pop("g_substitute")
-    return descend(state.G_optimizer, terms)
+    return descend(state.G_optimizer, terms, state.G_scale)

@@ -77,7 +77,7 @@ def _d_unlearning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
         "d_unlearning": fake_label_loss(forget_logits, cascade.fake_label),
         "d_unlearning_fake": d_fake_loss(_score(cascade, state, generated, c)),
     }
-    return descend(state.D_optimizer, terms)
+    return descend(state.D_optimizer, terms, state.D_scale)
 
 
 def _g_unlearning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
@@ -98,7 +98,7 @@ def _g_unlearning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
         "g_substitute": substitute_loss(images, substitutes, config.lambda1, config.lambda2, cascade.perceptual),
         "g_forget": g_forget_loss(_score(cascade, state, images, c)),
     }
-    losses = descend(state.G_optimizer, terms)
+    losses = descend(state.G_optimizer, terms, state.G_scale)
     state.D.requires_grad_(True)
     return losses
 
@@ -126,13 +126,13 @@ def _d_learning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
         }
     if config.r1_interval and config.r1_gamma and state.step % config.r1_interval == 0:
         terms["r1"] = learned_r1(cascade, state, images, c)
-    return descend(state.D_optimizer, terms)
+    return descend(state.D_optimizer, terms, state.D_scale)
 
 
 def _g_learning(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     """Eq. (14)."""
     images, c = _generate(cascade, state, "g_learning", gradient=True)
     state.D.requires_grad_(False)
-    losses = descend(state.G_optimizer, {"g_learning": g_loss(_score(cascade, state, images, c))})
+    losses = descend(state.G_optimizer, {"g_learning": g_loss(_score(cascade, state, images, c))}, state.G_scale)
     state.D.requires_grad_(True)
     return losses

@@ -10,6 +10,7 @@ import torch
 from ganforget.errors import ModelFileError
 from ganforget.files import make_folder, read_json, write_bytes, write_json
 from ganforget.models.gan import Gan, read_tensors
+from ganforget.models.half_precision import LossScale
 from ganforget.models.stylegan2 import Discriminator, Generator
 from ganforget.training.state import pair_tensors, restore_pair
 from ganforget.unlearning.config import CascadeConfig
@@ -37,6 +38,9 @@ class CascadeState:
     """What has been added to the fake labels, so that scores meet a moving target (calibrated destination)."""
     work: Work = field(default_factory=Work)
     """Images that steps and checks have taken through the networks."""
+    G_scale: LossScale = field(default_factory=lambda: LossScale(1.0, active=False))
+    """For the gradients of networks in half precision (CUDA)."""
+    D_scale: LossScale = field(default_factory=lambda: LossScale(1.0, active=False))
 
 
 def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
@@ -49,6 +53,8 @@ def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
         copy.deepcopy(G).eval().requires_grad_(False),
         torch.optim.Adam(G.parameters(), lr=config.g_learning_rate, betas=(config.momentum, 0.99), fused=True),
         torch.optim.Adam(D.parameters(), lr=config.d_learning_rate, betas=(config.momentum, 0.99), fused=True),
+        G_scale=LossScale.of(G, D),
+        D_scale=LossScale.of(D),
     )
 
 
@@ -61,6 +67,7 @@ def save_cascade(state: CascadeState, folder: Path) -> None:
     make_folder(folder)
     tensors = pair_tensors(state)
     tensors["counters"] = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
+    tensors["scales"] = torch.tensor([state.G_scale.value, state.D_scale.value], dtype=torch.float64)
     tensors["work"] = torch.tensor(list(asdict(state.work).values()), dtype=torch.int64)
     write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
     write_json(folder / "about.json", {"schema_version": 1, "kind": "unlearning"})
@@ -77,4 +84,6 @@ def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
     for (name, kind), value in zip(_COUNTERS.items(), counters, strict=True):
         setattr(state, name, kind(value))
     state.work = Work(*tensors["work"].tolist())
+    if "scales" in tensors and tensors["scales"].numel() == 2:  # else a state of before there were any
+        state.G_scale.value, state.D_scale.value = tensors["scales"].tolist()
     return state

@@ -10,6 +10,7 @@ from ganforget.audit.knowledge import Knowledge, Targets
 from ganforget.inversion import InversionConfig, invert
 from ganforget.models.classifier import Classifier
 from ganforget.models.gan import Gan
+from ganforget.models.half_precision import LossScale
 from ganforget.models.latents import latent_statistics, map_latents
 from ganforget.randomness import sample_latents
 
@@ -63,14 +64,14 @@ def class_search(
     optimizer = torch.optim.Adam([offset], lr=RATE)
     wanted = torch.full((starts,), label, device=origin.device)
     arrived = torch.full((starts,), steps, device=origin.device)
-    images = torch.empty(0)
+    images, scale = torch.empty(0), LossScale.of(G)
     for step in range(steps + 1):
         images = G.synthesis((origin + offset * spread).expand(-1, G.num_ws, -1), noise_mode="const")
         logits = classifier(images)
         read = logits.detach().softmax(dim=1)[:, label] > 0.9
         arrived = torch.where(read & (arrived == steps), step, arrived)
         if step < steps:
-            (offset.grad,) = torch.autograd.grad(cross_entropy(logits, wanted, reduction="sum"), offset)
+            offset.grad = scale.gradient(cross_entropy(logits, wanted, reduction="sum"), offset)
             optimizer.step()
     flat = images.detach().cpu().flatten(1)
     nearest = torch.cdist(flat, real.images.flatten(1)).min(dim=1).values / flat.shape[1] ** 0.5
