@@ -116,7 +116,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     retain, watch, forget_scores = watch_discriminator(task, forget, samples, work)
     calibration = None
     if config.destination == "calibrated":
-        calibration, fake_label, label_rule = watch_calibrated(task, forget, samples, pool, watch, work)
+        calibration, fake_label, label_rule = watch_calibrated(task, forget, forget_scores, samples, pool, watch, work)
         warning = None
     else:
         fake_label, label_rule = _fake_label(options, forget_scores)
