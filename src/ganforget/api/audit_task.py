@@ -56,14 +56,21 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
         if not verified[-1]:
             warnings.append(f"{folder} does not record what it was trained without; that it never saw them is trusted.")
     budget = QUICK if options.quick else FULL
-    images = audit_images(splits, forget, original, budget, seed=options.seed, whole_holdout=options.whole_holdout)
+    attacks = _attacks(options, len(retrained))
+    images = audit_images(
+        splits,
+        forget,
+        original,
+        budget,
+        seed=options.seed,
+        whole_holdout=options.whole_holdout,
+        neighbours="relearning_neighbours" in attacks,
+    )
     warnings += find_copies(forget, splits, include=False)[2]
     exchangeable = "random" in forget.selection
     gans = [gan.to(device) for gan in (unlearned, original, *retrained)]
     subject = AuditSubject(gans[0], gans[1], tuple(gans[2:]), images, budget, options.seed, exchangeable)
-    return AuditTask(
-        options, subject, splits, forget, _attacks(options, len(retrained)), run, tuple(verified), tuple(warnings)
-    )
+    return AuditTask(options, subject, splits, forget, attacks, run, tuple(verified), tuple(warnings))
 
 
 def _unlearning_run(folder: Path) -> dict[str, Any] | None:
