@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganforget.report.audit_page import _distance, _rate
+from ganforget.report.audit_page import _by_class, _distance, _rate
 from ganforget.report.curves import draw_curves
 from ganforget.report.goal import read_goals
 from ganforget.report.prose import prose
@@ -44,6 +44,17 @@ def test_figures_have_their_intervals_and_those_of_older_audits_none():
     assert _rate(new, "0.001") == ("not measurable", "")
     assert _distance(new) == ("0.20", "0.10 to 0.30")
     assert (_rate(own, "0.01"), _distance(own)) == (("0.050", ""), ("0.20", ""))
+
+
+def test_quality_by_class_stands_beside_the_original():
+    figures = dict.fromkeys(("kid", "precision", "recall", "density", "coverage"), 0.5)
+    roles = {
+        "original": {"by_class": {"1": figures}},
+        "unlearned": {"by_class": {"1": {**figures, "kid": 2.0}, "4": figures}},
+    }
+    ((label, cells),) = _by_class({"quality": {"by_role": roles}})
+    assert (label, cells[0], cells[1]) == ("1", ("2", "0.500"), ("0.500", "0.500"))
+    assert _by_class({"quality": None}) == []
 
 
 def test_a_destination_may_be_a_band():

@@ -61,6 +61,7 @@ def _content(run: Path, audit: dict[str, Any], scores: dict[str, Any]) -> dict[s
         "relearning": relearning_panels(audit),
         "classes": _classes(audit, roles),
         "quality": _quality(audit, roles),
+        "by_class": _by_class(audit),
         "hashes": [(role_name(role), digest) for role, digest in audit["model_hashes"].items()],
         "duration": duration(audit["seconds"]),
         "svg": Markup,
@@ -197,3 +198,17 @@ def _quality(audit: dict[str, Any], roles: list[str]) -> list[tuple[str, list[st
         what = f"fd_u: distance of class {label}’s samples to its real images (a retrained GAN’s is the yardstick)"
         rows.append((what, [significant(by_role[role]["fd_u"][label]) for role in roles]))
     return rows
+
+
+_CLASS_MEASURES = ("kid", "precision", "recall", "density", "coverage")
+
+
+def _by_class(audit: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return for each class with enough images the measures of the unlearned GAN, each with the original's."""
+    by_role = (audit["quality"] or {}).get("by_role", {})
+    own, before = (by_role.get(role, {}).get("by_class", {}) for role in ("unlearned", "original"))
+    return [
+        (label, [(significant(own[label][key]), significant(before[label][key])) for key in _CLASS_MEASURES])
+        for label in own
+        if label in before
+    ]
