@@ -28,5 +28,6 @@ def knowledge(references: tuple[Gan, ...] = (), **more: Any) -> Knowledge:
         "original": small_gan(seed=9),
         "references": references,
         "few": np.array([1, 4]),
+        "neighbours": some_targets(2, seed=4),
     }
     return Knowledge(**(given | more))

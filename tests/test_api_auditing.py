@@ -14,18 +14,21 @@ import torch
 from audit_worlds import TINY
 from ganforget.api import audit_task, auditing
 from ganforget.api.audit_options import AuditOptions
-from ganforget.api.audit_task import _excludes, resolve_audit
+from ganforget.api.audit_task import _completed, _excludes, resolve_audit
 from ganforget.api.auditing import resume_audit, run_audit
-from ganforget.api.certifying import verify_certificate
+from ganforget.api.certifying import _file, verify_certificate
 from ganforget.audit.scorebook import ScoreBook
 from ganforget.cli import main
 from ganforget.data import DataSpec, ForgetSet, forget_random, load_data
 from ganforget.devices import choose_device
 from ganforget.errors import ForgetSetError, InputError, Interrupted
 from ganforget.files import write_json
+from ganforget.inversion.cache import generator_hash, write_inversion
+from ganforget.inversion.invert import Inversion
 from ganforget.models.gan import Gan, load_gan, save_gan
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.state import new_cascade, save_cascade
+from ganforget.work import Work
 from small_gan import small_gan
 from tiny_gan import only_run
 
@@ -208,7 +211,9 @@ def test_the_certificate_names_nobody_and_can_be_verified(audited: Path, world: 
     assert checks == {
         "the certificate is whole": True,
         "the unlearned model": True,
+        "the unlearned model's file": True,
         "the original model": None,
+        "the original model's file": None,
         "audit.json beside it": True,
         "the forgotten images": True,
     }
@@ -224,6 +229,19 @@ def test_the_certificate_names_nobody_and_can_be_verified(audited: Path, world: 
     assert "7 of 8" in wrong.detail
 
 
+def test_the_networks_may_be_in_a_file_from_elsewhere(world: World, tmp_path: Path):
+    (tmp_path / "network-snapshot.pkl").write_bytes(b"x")
+    assert _file(str(tmp_path / "network-snapshot.pkl")) == tmp_path / "network-snapshot.pkl"
+    assert _file(str(world.original)) == world.original / "model" / "model.safetensors"
+
+
+def test_a_run_brings_its_holdout_images(world: World, tmp_path: Path):
+    recorded = {"model": "m", "data": "d", "data_path": None, "holdout_path": "unseen"}
+    completed = _completed(options(world, tmp_path), {"options": recorded})
+    assert completed.holdout_path == Path("unseen")
+    assert AuditOptions.from_plain({"model": "m", "holdout_path": "unseen"}).holdout_path == Path("unseen")
+
+
 def test_state_lists_and_deletes(world: World, tmp_path: Path, capsys: pytest.CaptureFixture):
     run = tmp_path / "run"
     shutil.copytree(world.unlearned, run)
@@ -236,8 +254,16 @@ def test_state_lists_and_deletes(world: World, tmp_path: Path, capsys: pytest.Ca
     (run / "images").mkdir()
     (run / "images" / "forgotten.png").write_bytes(b"x")
     latents = tmp_path / "cache" / "ganforget" / "inversions"
-    latents.mkdir(parents=True)
-    (latents / "abc.safetensors").write_bytes(b"x")
+    mine, own = ForgetSet.read(world.forget).hashes, generator_hash(gan.G)
+    found_latents = Inversion(torch.zeros(1, 4, 8), torch.zeros(1), 1.0, Work())
+    for name, generator, hashes in (
+        ("mine", own, mine),
+        ("part", own, ["0" * 64, mine[3]]),
+        ("other-images", own, ["0" * 64]),
+        ("other-gan", "1" * 64, mine),
+    ):
+        write_inversion(latents, name, found_latents, generator=generator, images=hashes)
+    (latents / "older.safetensors").write_bytes(b"x")
     assert main(["audit", "--state", str(run), "--original", str(world.original), "--json"]) == 3
     listed = json.loads(capsys.readouterr().out)["remains"]
     found = {Path(item["path"]).relative_to(tmp_path).as_posix(): item for item in listed}
@@ -245,11 +271,13 @@ def test_state_lists_and_deletes(world: World, tmp_path: Path, capsys: pytest.Ca
     assert "moments of D's optimiser" in state
     assert "ADA" in state
     assert found["run/snapshots/00000/model.safetensors"]["deletable"]
-    assert "inverted latents" in found["cache/ganforget/inversions/abc.safetensors"]["what"]
+    kept = {Path(place).stem: item for place, item in found.items() if place.startswith("cache/")}
+    assert {name: item["deletable"] for name, item in kept.items()} == {"mine": True, "part": True, "older": False}
+    assert "8 of the forgotten images" in kept["mine"]["what"]
     assert "run/images/forgotten.png" in found
     assert main(["audit", "--state", str(run), "--original", str(world.original), "--delete", "--json"]) in (0, 3)
     assert not (run / "checkpoint" / "state.safetensors").exists()
-    assert not (latents / "abc.safetensors").exists()
+    assert sorted(path.stem for path in latents.iterdir()) == ["older", "other-gan", "other-images"]
     assert (run / "model" / "model.safetensors").exists()
     assert (run / "results.json").exists()
     shutil.copytree(world.original / "model", run / "model", dirs_exist_ok=True)  # the original delivered as unlearned

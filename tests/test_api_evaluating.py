@@ -8,8 +8,9 @@ import pytest
 from ganforget.api.evaluating import evaluate_model
 from ganforget.api.forgetting import make_forget_set
 from ganforget.api.options import EvaluateOptions, ForgetSetOptions
+from ganforget.cli import main
 from ganforget.errors import DataError, InputError, ModelFileError
-from tiny_gan import results_of
+from tiny_gan import only_run, results_of, unlearning
 
 
 def test_a_gan_by_itself(tiny_run: Path):
@@ -47,6 +48,16 @@ def test_a_run_brings_its_forget_set_and_gets_its_own_measures_again(tiny_unlear
     found = evaluate_model(EvaluateOptions(str(tiny_unlearned), generations=1))
     results = results_of(tiny_unlearned)
     assert found["n_retain_seen"] == results["n_retain_seen"] == 8
+    assert found["measures"] == {key: results["after"][key] for key in found["measures"]}
+
+
+def test_what_a_run_calibrated_on_measures_nothing(tiny_run: Path, tmp_path: Path):
+    items = ["--data", "digits", "--forget-random", "8", "--destination", "calibrated"]
+    assert main([*unlearning(tiny_run, tmp_path, *items, steps=5), "--quiet"]) in (0, 3)
+    run, results = only_run(tmp_path), results_of(only_run(tmp_path))
+    found = evaluate_model(EvaluateOptions(str(run), generations=1))
+    assert results["n_calibration"] > 0
+    assert found["reference"]["counts"]["holdout"] == 359 - results["n_calibration"]
     assert found["measures"] == {key: results["after"][key] for key in found["measures"]}
 
 

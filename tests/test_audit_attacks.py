@@ -18,7 +18,7 @@ from ganforget.audit.attacks.nearest_sample import nearest_sample
 from ganforget.audit.attacks.partial_black_box import partial_black_box
 from ganforget.audit.attacks.reconstruction import reconstruction
 from ganforget.audit.attacks.registry import ATTACKS
-from ganforget.audit.attacks.relearning import relearned, relearning, relearning_curves
+from ganforget.audit.attacks.relearning import relearned, relearning, relearning_curve, relearning_neighbours
 from ganforget.audit.knowledge import Knowledge, Targets
 from ganforget.data import one_hot
 from ganforget.evaluation.auc import auc
@@ -189,13 +189,18 @@ def test_latent_search_keeps_the_best_of_its_starts():
     assert runs[0] != runs[1]
 
 
+def tuned_on(gan: Gan, few: Targets, steps: int, seed: int) -> Gan:
+    (tuned,) = relearned(gan, few, (steps,), seed=seed)
+    return tuned
+
+
 def test_relearning_by_hand():
     held = knowledge()
     before = copy.deepcopy(GAN)
     found = relearning(GAN, TARGETS, held)
     assert np.isnan(found[[1, 4]]).all()
     others = [at for at in range(len(TARGETS)) if at not in (1, 4)]
-    tuned = relearned(GAN, TARGETS.rows(held.few), 3, seed=5)
+    tuned = tuned_on(GAN, TARGETS.rows(held.few), 3, seed=5)
     gain = slow_scores(tuned, TARGETS, held) - slow_scores(GAN, TARGETS, held)
     np.testing.assert_allclose(found[others], gain[others], atol=1e-4)
     assert np.abs(found[others]).max() > 1e-3
@@ -211,26 +216,49 @@ def test_relearning_trains_on_the_few_alone():
         with torch.no_grad():
             return float(softplus(-gan.D(few.images.repeat(2, 1, 1, 1), few.c(3).repeat(2, 1))).mean())  # type: ignore[union-attr]
 
-    assert real_loss(relearned(GAN, few, 12, seed=0)) < real_loss(GAN)
-    assert same_weights(relearned(GAN, few, 0, seed=0).D, GAN.D)
+    assert real_loss(tuned_on(GAN, few, 12, seed=0)) < real_loss(GAN)
+    assert same_weights(tuned_on(GAN, few, 0, seed=0).D, GAN.D)
 
 
-def test_relearning_curves_leave_the_few_out():
+def test_a_stop_on_the_way_changes_nothing():
+    few = TARGETS.rows(np.array([1, 4]))
+    halfway, end = relearned(GAN, few, (2, 5), seed=0)
+    assert same_weights(halfway.D, tuned_on(GAN, few, 2, seed=0).D)
+    assert same_weights(end.G, tuned_on(GAN, few, 5, seed=0).G)
+
+
+def test_relearning_from_neighbours_by_hand():
     held = knowledge()
-    curve = relearning_curves(GAN, TARGETS, 6, held)
+    assert held.neighbours is not None
+    tuned = tuned_on(GAN, held.neighbours, 3, seed=5)
+    gain = slow_scores(tuned, TARGETS, held) - slow_scores(GAN, TARGETS, held)
+    found = relearning_neighbours(GAN, TARGETS, held)
+    np.testing.assert_allclose(found, gain, atol=1e-4)
+    assert np.abs(found).max() > 1e-3
+
+
+def test_relearning_curves_leave_out_what_is_trained_on():
+    held = knowledge()
+    assert held.neighbours is not None
     scores = slow_scores(GAN, TARGETS, held)
+    curve = relearning_curve(GAN, TARGETS, 6, held, neighbours=False)
     assert len(curve) == 3
     assert curve[0] == auc(scores[[0, 2, 3, 5]], scores[6:])
+    beside = relearning_curve(GAN, TARGETS, 6, held, neighbours=True)
+    assert beside[0] == auc(scores[:6], scores[6:])
+    tuned = slow_scores(tuned_on(GAN, held.neighbours, 3, seed=5), TARGETS, held)
+    assert beside[2] == auc(tuned[:6], tuned[6:])
 
 
 def test_every_attack_is_registered_by_its_own_name_and_scores_unlabelled_images_too():
     plain, targets = small_gan(c_dim=0), some_targets(c_dim=0)
     references = (small_gan(seed=1, c_dim=0), small_gan(seed=2, c_dim=0))
-    held = knowledge(references, original=small_gan(seed=3, c_dim=0), population=some_targets(8, c_dim=0, seed=3))
+    unlabelled = {"population": some_targets(8, c_dim=0, seed=3), "neighbours": some_targets(2, c_dim=0, seed=4)}
+    held = knowledge(references, original=small_gan(seed=3, c_dim=0), **unlabelled)
     held = knowledge(
         references,
         original=held.original,
-        population=held.population,
+        **unlabelled,
         recall=lambda name, gan: ATTACKS[name].score(gan, targets, held),
     )
     for name, attack in ATTACKS.items():

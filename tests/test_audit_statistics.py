@@ -68,6 +68,57 @@ def test_bootstrap_areas_equal_resampling_by_hand():
     np.testing.assert_allclose(drawn.areas(member, outside), expected, atol=1e-12)
 
 
+def test_bootstrap_rates_equal_resampling_by_hand():
+    member, outside = groups(2, n=12, m=40)
+    drawn = bootstrap(12, 40, seed=3, draws=30)
+    pairs = [
+        (np.repeat(member, u.astype(int)), np.repeat(outside, v.astype(int)))
+        for u, v in zip(drawn.member_counts, drawn.outside_counts, strict=True)
+    ]
+    for rate in (0.05, 0.3, 1.0):
+        expected = np.array([tpr_at_fpr(*pair, rate) for pair in pairs], float)
+        np.testing.assert_allclose(drawn.rates(member, outside, rate), expected)
+
+
+def test_bootstrap_steps_equal_distribution_functions_by_hand():
+    member, outside = groups(2, n=9, m=14)
+    drawn = bootstrap(9, 14, seed=3, draws=10)
+
+    def below(scores: np.ndarray, at: float) -> float:
+        return float(np.mean([score <= at for score in scores]))
+
+    expected = []
+    for u, v in zip(drawn.member_counts, drawn.outside_counts, strict=True):
+        a, b = np.repeat(member, u.astype(int)), np.repeat(outside, v.astype(int))
+        gaps = [
+            (below(a, x) - below(member, x)) - (below(b, x) - below(outside, x)) for x in np.append(member, outside)
+        ]
+        expected.append(max(map(abs, gaps)))
+    np.testing.assert_allclose(drawn.steps(member, outside), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("shift", "least_rate"), [(0.0, 73), (0.7, 70)])
+def test_intervals_of_rates_and_distances_hold_the_truth(shift: float, least_rate: int):
+    # KS of N(s, 1) and N(0, 1) is 2 Φ(s / 2) − 1; the rate at 1 % is P(N(s, 1) > 2.326)
+    distance, rate, held = 2 * norm.cdf(shift / 2) - 1, norm.sf(norm.isf(0.01) - shift), np.zeros(2)
+    for seed in range(80):
+        random = np.random.default_rng(seed)
+        member, outside = random.normal(shift, 1, 64), random.normal(0, 1, 180)
+        found = measure_separation(member, outside, bootstrap(64, 180, seed=seed, draws=150))
+        low, high = found.tpr_interval["0.01"]  # type: ignore[misc]
+        held += [found.ks_low <= distance <= found.ks_high, low <= rate <= high]
+    assert held[0] >= 71  # 76 or more are expected
+    assert held[1] >= least_rate
+
+
+def test_where_nothing_is_found_the_interval_is_not_a_point():
+    found = measure_separation(np.zeros(64), np.linspace(1, 2, 200), bootstrap(64, 200, draws=50))
+    assert found.tpr["0.01"] == 0
+    # Clopper and Pearson: 1 − 0.025^(1/64)
+    assert found.tpr_interval["0.01"] == pytest.approx((0, 1 - 0.025 ** (1 / 64)))
+    assert found.tpr_interval["0.001"] is None
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say():
     # P(N(0.7, 1) > N(0, 1)) = Φ(0.7 / √2) = 0.6897
     held = 0

@@ -1,14 +1,15 @@
 """The verdict's rules on synthetic scores with known truths, and by hand."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import ks_2samp, norm
 
 from ganforget.audit.comparison import Effect, measure_effect
 from ganforget.audit.statistics import bootstrap
-from ganforget.audit.verdict import FAMILY_LEVEL, Finding, Judgement, holm, judge
+from ganforget.audit.verdict import FAMILY_LEVEL, Finding, Judgement, Shape, holm, judge, shape_of
 
 MEMBERS, OUTSIDE, ATTACKS = 64, 180, 5
 
@@ -31,10 +32,12 @@ def verdicts(now: float, before: float, *, references: int = 2, worlds: int = 40
             share = 1.0 if attack == 0 else 1 / 3
             easy = random.normal(size=MEMBERS), random.normal(size=OUTSIDE)
             retrained = [scores(easy, 0.0) for _ in range(references)]
-            effects = [
-                measure_effect(scores(easy, s * share), retrained, drawn, exchangeable=True) for s in (now, before)
-            ]
-            findings.append(Finding(f"a{attack}", f"Attack {attack}", "D", *effects))
+            unlearned, original = (scores(easy, shift * share) for shift in (now, before))
+            effect, control = (
+                measure_effect(pair, retrained, drawn, exchangeable=True) for pair in (unlearned, original)
+            )
+            shape = shaped(*unlearned)
+            findings.append(Finding(f"a{attack}", f"Attack {attack}", "D", effect, control, shape))
         found[judge(findings).verdict] += 1
     return found
 
@@ -94,6 +97,32 @@ def test_infinite_deviations_cannot_tell():
     result: Judgement = judge([unknown])
     assert result.verdict == "cannot tell"
     assert "three" in result.reasons[0]
+
+
+def shaped(member: np.ndarray, outside: np.ndarray) -> Shape:
+    found = ks_2samp(member, outside, method="asymp")
+    return shape_of(member, outside, distance=found.statistic, p=found.pvalue)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("spread", "verdict"), [(0.2, "over-unlearned"), (1.0, "matched"), (4.0, "under-unlearned")])
+def test_scores_alike_on_average_but_not_in_shape_are_no_match(spread: float, verdict: str):
+    random, told = np.random.default_rng(0), []
+    for _ in range(20):
+        shape = shaped(random.normal(0, spread, MEMBERS), random.normal(0, 1, OUTSIDE))
+        told.append(judge([replace(finding(0.0, control=0.4), shape=shape)]).verdict)
+    assert told.count(verdict) >= 19  # of 20
+
+
+def test_shapes_by_hand():
+    outside = np.arange(8.0)
+    # ranks 4/8, 6/8 (not above ¾), 6.5/8 and 1
+    assert shape_of(np.array([3.5, 5.5, 6.0, 9.0]), outside, distance=0.5, p=0.001) == Shape(0.5, 0.001, 0.5)
+    small = replace(finding(0.0), shape=Shape(0.09, 1e-6, 0.0))
+    assert judge([small]).verdict == "matched"  # many images make a small distance significant
+    assert judge([small]).shapes == {"a": 1e-6}
+    wide = replace(finding(0.0), shape=Shape(0.3, 1e-6, 0.0))
+    assert "KS distance 0.30" in judge([wide]).reasons[0]
+    assert judge([replace(finding(0.3), shape=wide.shape)]).verdict == "under-unlearned"  # a departure comes first
 
 
 def test_holm_by_hand():

@@ -12,7 +12,13 @@ from torch import Tensor
 
 from ganforget.errors import Interrupted, NumericalError
 from ganforget.interruption import StopRequest
-from ganforget.inversion.cache import inversion_key, read_inversion, write_inversion
+from ganforget.inversion.cache import (
+    cached_inversions,
+    generator_hash,
+    inversion_key,
+    read_inversion,
+    write_inversion,
+)
 from ganforget.inversion.invert import Inversion, InversionConfig, invert, reconstruction_error
 from ganforget.models.gan import Gan
 from ganforget.models.latents import latent_statistics, map_latents
@@ -159,7 +165,7 @@ def inversion(gan: Gan, images: Tensor) -> Inversion:
 
 
 def test_a_cached_inversion_comes_back(tmp_path: Path, inversion: Inversion):
-    write_inversion(tmp_path / "new", "key", inversion)
+    write_inversion(tmp_path / "new", "key", inversion, generator="g", images=["a", "b"])
     found = read_inversion(tmp_path / "new", "key")
     assert found is not None
     assert torch.equal(found.ws, inversion.ws)
@@ -185,6 +191,16 @@ def test_the_key_is_the_content(gan: Gan, images: Tensor):
     assert len({key, *others}) == 8
 
 
+def test_the_cache_says_of_which_generator_and_images(tmp_path: Path, inversion: Inversion):
+    write_inversion(tmp_path, "key", inversion, generator="g", images=["a", "b"])
+    save_file(load_file(tmp_path / "key.safetensors"), tmp_path / "older.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"x")
+    listed = {entry.path.stem: (entry.generator, entry.images) for entry in cached_inversions(tmp_path)}
+    assert listed == {"key": ("g", {"a", "b"}), "older": (None, frozenset()), "broken": (None, frozenset())}
+    assert cached_inversions(tmp_path / "no") == []
+    assert generator_hash(small_gan().G) == generator_hash(small_gan().G) != generator_hash(small_gan(1).G)
+
+
 def test_nothing_kept_is_none(tmp_path: Path):
     assert read_inversion(tmp_path, "key") is None
     assert read_inversion(tmp_path / "no", "key") is None
@@ -192,7 +208,7 @@ def test_nothing_kept_is_none(tmp_path: Path):
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\x00" * 100, None])
 def test_a_damaged_file_counts_as_none(tmp_path: Path, inversion: Inversion, content: bytes | None):
-    write_inversion(tmp_path, "key", inversion)
+    write_inversion(tmp_path, "key", inversion, generator="g", images=["a", "b"])
     path = tmp_path / "key.safetensors"
     path.write_bytes(path.read_bytes()[:-7] if content is None else content)
     assert read_inversion(tmp_path, "key") is None
@@ -200,7 +216,7 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path, inversion: Inversion, con
 
 @pytest.mark.parametrize("missing", ["ws", "errors", "seconds", "work"])
 def test_a_file_without_a_part_counts_as_none(tmp_path: Path, inversion: Inversion, missing: str):
-    write_inversion(tmp_path, "key", inversion)
+    write_inversion(tmp_path, "key", inversion, generator="g", images=["a", "b"])
     path = tmp_path / "key.safetensors"
     save_file({name: value for name, value in load_file(path).items() if name != missing}, path)
     assert read_inversion(tmp_path, "key") is None

@@ -12,7 +12,7 @@ from jaxtyping import TypeCheckError
 
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.frechet import FeatureStatistics
-from ganforget.evaluation.measures import class_accuracy, substitution
+from ganforget.evaluation.measures import class_accuracy, class_diversity
 from ganforget.evaluation.stop_rule import GeneratorCheck, predicted_auc
 from ganforget.inversion.invert import InversionConfig, invert, reconstruction_error
 from ganforget.models.latents import LatentStatistics, map_latents
@@ -52,7 +52,7 @@ SUBSTITUTES: dict[str, Callable[[], object]] = {
 MEASURES: dict[str, Callable[[], object]] = {
     "a column of scores": lambda: auc(COLUMN, ROW),
     "labels that are one-hot": lambda: class_accuracy(np.eye(3, dtype=np.int64), np.eye(3, dtype=np.int64)),
-    "one substitute": lambda: substitution(IMAGES, IMAGES + 1, ONE_IMAGE),
+    "images without channels to compare": lambda: class_diversity(IMAGES[:, 0]),
     "probes in a column": lambda: predicted_auc(ROW, ROW, COLUMN, ROW),
     "probes of another time": lambda: predicted_auc(ROW, ROW, ROW[:1], ROW),
     "features without images": lambda: FeatureStatistics.of(ROW),

@@ -11,7 +11,7 @@ from ganforget.options import Device, check_at_least, check_device, check_forget
 
 __all__ = ["AuditOptions"]
 
-_PATHS = ("data_path", "forget", "outdir", "state")
+_PATHS = ("data_path", "holdout_path", "forget", "outdir", "state")
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class AuditOptions:
 
     data_path: Path | None = None
     """Folder of the data set's files (default: the download folder)."""
+
+    holdout_path: Path | None = None
+    """Folder or ZIP of images never trained on, where the data are a folder or ZIP (default: what the run records)."""
 
     forget_class: tuple[int, ...] = ()
     """What was to be forgotten: every image of this class; repeat for several classes."""

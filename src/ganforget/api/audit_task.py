@@ -56,14 +56,21 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
         if not verified[-1]:
             warnings.append(f"{folder} does not record what it was trained without; that it never saw them is trusted.")
     budget = QUICK if options.quick else FULL
-    images = audit_images(splits, forget, original, budget, seed=options.seed, whole_holdout=options.whole_holdout)
+    attacks = _attacks(options, len(retrained))
+    images = audit_images(
+        splits,
+        forget,
+        original,
+        budget,
+        seed=options.seed,
+        whole_holdout=options.whole_holdout,
+        neighbours="relearning_neighbours" in attacks,
+    )
     warnings += find_copies(forget, splits, include=False)[2]
     exchangeable = "random" in forget.selection
     gans = [gan.to(device) for gan in (unlearned, original, *retrained)]
     subject = AuditSubject(gans[0], gans[1], tuple(gans[2:]), images, budget, options.seed, exchangeable)
-    return AuditTask(
-        options, subject, splits, forget, _attacks(options, len(retrained)), run, tuple(verified), tuple(warnings)
-    )
+    return AuditTask(options, subject, splits, forget, attacks, run, tuple(verified), tuple(warnings))
 
 
 def _unlearning_run(folder: Path) -> dict[str, Any] | None:
@@ -84,7 +91,8 @@ def _completed(options: AuditOptions, run: dict[str, Any] | None) -> AuditOption
             options,
             original=options.original or recorded["model"],
             data=options.data or recorded.get("data"),
-            data_path=options.data_path or (Path(recorded["data_path"]) if recorded.get("data_path") else None),
+            data_path=options.data_path or _path(recorded, "data_path"),
+            holdout_path=options.holdout_path or _path(recorded, "holdout_path"),
         )
         if not named:
             options = replace(options, forget=Path(str(options.model)) / "forget_set.json")
@@ -96,6 +104,10 @@ def _completed(options: AuditOptions, run: dict[str, Any] | None) -> AuditOption
     return options
 
 
+def _path(recorded: dict[str, Any], name: str) -> Path | None:
+    return Path(recorded[name]) if recorded.get(name) else None
+
+
 def _data(options: AuditOptions, original: Gan) -> DataSpec:
     record = original.config.training.get("data", {})
     name = options.data or record.get("source") or record.get("name")
@@ -103,7 +115,7 @@ def _data(options: AuditOptions, original: Gan) -> DataSpec:
         raise InputError(
             f"The model does not record its data; name them with --data ({', '.join(DATA_NAMES)}, a path)."
         )
-    return DataSpec(str(name), options.data_path)
+    return DataSpec(str(name), options.data_path, holdout_path=options.holdout_path)
 
 
 def _forget_set(options: AuditOptions, splits: DataSplits, original: Gan) -> ForgetSet:

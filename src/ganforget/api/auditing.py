@@ -12,9 +12,10 @@ from ganforget.api.audit_task import AuditTask, resolve_audit
 from ganforget.api.certifying import write_certificate
 from ganforget.api.class_probes import class_figures
 from ganforget.audit.attacks.registry import ATTACKS
-from ganforget.audit.attacks.relearning import relearning_curves
+from ganforget.audit.attacks.relearning import relearning_curve
 from ganforget.audit.comparison import Pair
 from ganforget.audit.figures import attack_figures, cannot_claim, power, verdict_figures
+from ganforget.audit.relearning_pace import relearning_pace
 from ganforget.audit.scorebook import ScoreBook
 from ganforget.audit.subject import ORIGINAL, UNLEARNED
 from ganforget.audit.verdict import Finding
@@ -106,7 +107,9 @@ def _run(task: AuditTask, run: Path, progress: Progress, stop: StopRequest) -> A
         scores = _attack(task, book, progress)
         progress.stage("Statistics and verdict")
         figures, findings = _figures(task, scores)
-        extra = {"relearning": _relearning(task, progress), "classes_left": class_figures(task, progress)}
+        extra: dict[str, Any] = {name: _relearning(task, name, progress) for name in _RELEARNING}
+        extra["relearning_pace"] = {name: relearning_pace(extra[name]) for name in _RELEARNING if extra[name]}
+        extra["classes_left"] = class_figures(task, progress)
         extra["quality"] = quality_figures(task, progress) if task.options.quality else None
         audit = _audit(task, figures, findings, extra, time.perf_counter() - began)
     write_json(run / "scores.json", {name: _listed(pairs) for name, pairs in scores.items()})
@@ -142,16 +145,20 @@ def _figures(task: AuditTask, scores: dict[str, dict[str, Pair]]) -> tuple[list[
     return figures, findings
 
 
-def _relearning(task: AuditTask, progress: Progress) -> dict[str, list[float]] | None:
-    """Return the AUC of the other forget images by fine-tuning step, for every GAN; None where it was not asked for."""
-    if "relearning" not in task.attacks:
+_RELEARNING = ("relearning", "relearning_neighbours")
+
+
+def _relearning(task: AuditTask, name: str, progress: Progress) -> dict[str, list[float]] | None:
+    """Return the AUC of forget images by fine-tuning step, for every GAN; None where it was not asked for."""
+    if name not in task.attacks:
         return None
-    progress.stage("Relearning curves")
+    progress.stage(f"Curves: {ATTACKS[name].title}")
     subject, curves = task.subject, {}
     for number, (role, gan) in enumerate(subject.gans.items()):
         progress.step(number, len(subject.gans), role)
-        curves[role] = relearning_curves(
-            gan, subject.images.targets, subject.images.members, subject.knowledge(gan, lambda *_: _never())
+        images, held = subject.images, subject.knowledge(gan, lambda *_: _never())
+        curves[role] = relearning_curve(
+            gan, images.targets, images.members, held, neighbours=name == "relearning_neighbours"
         )
     return {"steps": list(map(float, subject.budget.relearning_steps)), **curves}
 
@@ -202,6 +209,7 @@ def _audit(
                 "verdict": verdict_figures(findings),
                 "power": power(subject.images.members, subject.images.outside),
                 "cannot_claim": cannot_claim(
+                    figures,
                     references=len(subject.retrained),
                     exchangeable=subject.exchangeable,
                     quick=options.quick,

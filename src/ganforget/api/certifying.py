@@ -21,14 +21,19 @@ def write_certificate(run: Path) -> Path:
     audit, config = (read_json(run / f"{name}.json", kind=name) for name in ("audit", "config"))
     options, salt = config["options"], new_salt()
     files = {
-        "model_before": file_hash(find_model(options["original"]) / "model.safetensors"),
-        "model_after": file_hash(find_model(options["model"]) / "model.safetensors"),
+        "model_before": file_hash(_file(options["original"])),
+        "model_after": file_hash(_file(options["model"])),
         "audit": file_hash(run / "audit.json"),
     }
     content = certificate(audit, config, ForgetSet.read(run / "forget_set.json").hashes, salt, files)
     write_bytes(run / SALT_FILE, f"{salt}\n".encode())
     write_json(run / "certificate.json", content)
     return run / "certificate.json"
+
+
+def _file(model: str) -> Path:
+    """Return the file that holds the networks ``model`` names: an official pickle, say, or a folder's safetensors."""
+    return Path(model) if Path(model).is_file() else find_model(model) / "model.safetensors"
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,10 @@ def verify_certificate(
     try:
         gan = None if model is None else load_model(model)
         checks.append(_model("the unlearned model", gan, content["model_hashes"]["unlearned"]))
+        checks.append(_model_file("the unlearned model's file", model, content["files"]["model_after"]))
         before = None if original is None else load_model(original)
         checks.append(_model("the original model", before, content["model_hashes"]["original"]))
+        checks.append(_model_file("the original model's file", original, content["files"]["model_before"]))
         audit = path.parent / "audit.json"
         same = file_hash(audit) == content["files"]["audit"] if audit.exists() else None
         checks.append(Check("audit.json beside it", same, "sha256 of the file" if audit.exists() else "not there"))
@@ -75,6 +82,14 @@ def _model(what: str, gan: Gan | None, expected: str) -> Check:
         return Check(what, None, "not named")
     found = model_hash(gan)
     return Check(what, found == expected, f"sha256 of every tensor: {found[:16]}…, certified {expected[:16]}…")
+
+
+def _model_file(what: str, name: str | None, expected: str) -> Check:
+    """Compare the file to the byte; the same networks saved anew are another file, which is no fault."""
+    if name is None:
+        return Check(what, None, "not named")
+    same = file_hash(_file(name)) == expected
+    return Check(what, True if same else None, "the certified file" if same else "another file than the certified one")
 
 
 def _forgotten(asked: dict[str, Any], forget: Path | None, salt_file: Path, gan: Gan | None) -> Check:

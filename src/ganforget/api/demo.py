@@ -3,11 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ganforget.api.unlearning import UnlearningResult, run_unlearning
 from ganforget.options import Device, UnlearnOptions
-from ganforget.progress import Progress
 
-__all__ = ["DEMO_CLASS", "DEMO_IMAGES", "demo_options", "run_demo"]
+__all__ = ["DEMO_CLASS", "DEMO_IMAGES", "demo_options"]
 
 DEMO_CLASS = 7
 DEMO_IMAGES = 64
@@ -17,10 +15,3 @@ def demo_options(outdir: Path = Path("runs"), *, device: Device = "auto") -> tup
     """Return the demo's two runs: class 7 and 64 random images, default options, nothing taken from a cache."""
     common = UnlearnOptions("digits", "digits", forget_random=DEMO_IMAGES, cache=False, device=device, outdir=outdir)
     return replace(common, forget_random=None, forget_class=(DEMO_CLASS,)), common
-
-
-def run_demo(
-    outdir: Path = Path("runs"), progress: Progress | None = None, *, device: Device = "auto"
-) -> list[UnlearningResult]:
-    """Make two copies of the bundled digits GAN forget, and return both results."""
-    return [run_unlearning(options, progress) for options in demo_options(outdir, device=device)]

@@ -16,8 +16,10 @@ from ganforget.devices import choose_device
 from ganforget.errors import InputError
 from ganforget.evaluation.downstream import downstream_accuracy
 from ganforget.evaluation.evaluate import evaluate, spread
+from ganforget.evaluation.holdout_halves import split_holdout
 from ganforget.evaluation.protocol import EvaluationProtocol
 from ganforget.evaluation.reference import measure_reference
+from ganforget.files import read_json
 from ganforget.models.gan import Gan, model_hash
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.options import UnlearnOptions
@@ -28,6 +30,8 @@ from ganforget.rundir import read_run_config
 __all__ = ["evaluate_model"]
 
 SCHEMA_VERSION = 1
+
+_NONE = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,8 @@ class _Subject:
     seen: np.ndarray
     """Retain images that the cascade saw, where it was a few-shot run."""
     companions: np.ndarray
+    calibration: np.ndarray
+    """Holdout images that a calibrated run aimed at, which measure nothing."""
 
 
 def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -> dict[str, Any]:
@@ -61,7 +67,13 @@ def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -
     protocol = EvaluationProtocol(options.extractor, options.extractor_weights, options.classifier, options.seed)
     progress.stage("Measuring the real images")
     reference = measure_reference(
-        splits, forget, protocol, seen=subject.seen, companions=subject.companions, device=device
+        splits,
+        forget,
+        protocol,
+        seen=subject.seen,
+        companions=subject.companions,
+        calibration=subject.calibration,
+        device=device,
     )
     progress.stage("Measuring the GAN")
     companions = Companions(splits.train.tensor(subject.companions))
@@ -103,10 +115,10 @@ def _subject(options: EvaluateOptions, progress: Progress) -> _Subject:
     splits = load_training_data(_data(options, gan), gan, mirror=mirror, progress=progress)
     if not named:
         companions = permutation(options.seed, "companions", len(splits.train))[: companion_count(gan.D)]
-        return _Subject(gan, splits, None, np.empty(0, np.int64), companions)
+        return _Subject(gan, splits, None, _NONE, companions, _NONE)
     forget = choose_forget_set(options, splits.train, data=splits.name, G=gan.G, mirror=mirror)
     seen, companions = choose_retain(forget, splits, gan.D, mode="zero-shot", seed=options.seed)
-    return _Subject(gan, splits, forget, seen, companions)
+    return _Subject(gan, splits, forget, seen, companions, _NONE)
 
 
 def _unlearning_run(path: Path) -> UnlearnOptions | None:
@@ -127,7 +139,14 @@ def _of_run(options: EvaluateOptions, gan: Gan, path: Path, run: UnlearnOptions,
     splits = load_training_data(spec, gan, mirror=mirror, progress=progress)
     forget = ForgetSet.load(path / "forget_set.json", splits.train)
     seen, companions = choose_retain(forget, splits, gan.D, mode=run.mode, seed=run.seed)
-    return _Subject(gan, splits, forget, seen, companions)
+    calibration = split_holdout(splits.holdout)[0] if _has_calibrated(path) else _NONE
+    return _Subject(gan, splits, forget, seen, companions, calibration)
+
+
+def _has_calibrated(run: Path) -> bool:
+    """Whether the run in the folder ``run`` records that it calibrated on holdout images."""
+    results = run / "results.json"
+    return results.exists() and bool(read_json(results, kind="results file").get("n_calibration"))
 
 
 def _data(options: EvaluateOptions, gan: Gan) -> DataSpec:

@@ -16,7 +16,7 @@ from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.reference import find_classifier
 from ganforget.evaluation.stop_rule import DiscriminatorCheck, GeneratorCheck, StopRuleForClass, StopRuleForItems
 from ganforget.interruption import StopRequest
-from ganforget.inversion.cache import inversion_key, read_inversion, write_inversion
+from ganforget.inversion.cache import generator_hash, inversion_key, read_inversion, write_inversion
 from ganforget.inversion.invert import Inversion, InversionConfig, invert
 from ganforget.models.latents import LatentStatistics, latent_statistics
 from ganforget.models.pictures import Pictures, first_pictures, load_pictures, mean_square
@@ -81,7 +81,13 @@ def invert_forget_images(
     inversion = invert(G, pixels, labels, statistics, config, stop=stop, on_step=progress.step)
     if options.cache:
         try:
-            write_inversion(folder, key, inversion)
+            write_inversion(
+                folder,
+                key,
+                inversion,
+                generator=generator_hash(G),
+                images=(task.forget.hashes[at] for at in chosen),
+            )
         except OutputError as error:  # the work is done: not being able to keep it is no reason to stop
             progress.warn(f"The inverted latents were not kept: {error}")
     return inversion, chosen
@@ -116,7 +122,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     retain, watch, forget_scores = watch_discriminator(task, forget, samples, work)
     calibration = None
     if config.destination == "calibrated":
-        calibration, fake_label, label_rule = watch_calibrated(task, forget, samples, pool, watch, work)
+        calibration, fake_label, label_rule = watch_calibrated(task, forget, forget_scores, samples, pool, watch, work)
         warning = None
     else:
         fake_label, label_rule = _fake_label(options, forget_scores)

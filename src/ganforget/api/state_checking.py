@@ -6,7 +6,7 @@ from typing import Any
 from ganforget.api.audit_options import AuditOptions
 from ganforget.api.model import load_model
 from ganforget.audit.state_check import find_remains
-from ganforget.data import cache_folder
+from ganforget.data import ForgetSet, cache_folder
 from ganforget.errors import InputError, ModelFileError, OutputError
 from ganforget.rundir import read_run_config
 
@@ -30,7 +30,7 @@ def check_state(options: AuditOptions) -> dict[str, Any]:
         except ModelFileError:
             if options.original is not None:
                 raise
-    remains = find_remains(folder, original, cache_folder("inversions"))
+    remains = find_remains(folder, original, _forgotten(folder), cache_folder("inversions"))
     listed = []
     for remain in remains:
         deleted = options.delete and remain.deletable
@@ -47,6 +47,12 @@ def _recorded(folder: Path) -> str | None:
         return read_run_config(folder, "unlearn")["options"].get("model")
     except InputError:
         return None
+
+
+def _forgotten(folder: Path) -> frozenset[str]:
+    """Return the hashes of the images that the run forgot; none where the folder does not say."""
+    record = next((p for p in (folder / "forget_set.json", folder.parent / "forget_set.json") if p.exists()), None)
+    return frozenset() if record is None else frozenset(ForgetSet.read(record).hashes)
 
 
 def _delete(path: Path) -> None:

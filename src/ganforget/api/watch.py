@@ -59,16 +59,29 @@ def watch_discriminator(
 
 
 def watch_calibrated(
-    task: UnlearningTask, forget: Fixed, samples: Fixed, pool: Fixed, watch: DiscriminatorCheck, work: Work
+    task: UnlearningTask,
+    forget: Fixed,
+    forget_scores: Tensor,
+    samples: Fixed,
+    pool: Fixed,
+    watch: DiscriminatorCheck,
+    work: Work,
 ) -> tuple[CalibrationCheck, Tensor, str]:
     """Return the calibrated destination's check, a fake label for each forget image, and the labels' rule in words.
+
+    ``forget_scores`` are D_0's scores of the forget images with ``watch``'s companions.
 
     Few-shot aims at the calibration half of the holdout set. Zero-shot, or without a holdout set, aims between the
     forget images' own scores and those of samples of G_0.
     """
     D_0, group = task.original.D, companion_count(task.original.D)
-    companions = watch.companions if len(task.calibration) else Companions(samples.images[PROBES:])
-    own = scores(D_0, forget.images, forget.c, companions)
+    companions, own = watch.companions, forget_scores
+    watched, watched_scores = watch.watched, watch.watched_scores
+    if len(task.seen) and not len(task.calibration):  # scored among real images, to be compared with samples of G_0
+        companions = Companions(samples.images[PROBES:])
+        own = scores(D_0, forget.images, forget.c, companions)
+        work.d_forward += len(own) + group
+        watched, watched_scores = _watched(task, forget, own)
     unseen, c = pool.images[:_WATCHED], None if pool.c is None else pool.c[:_WATCHED]
     if len(task.calibration):
         assert task.splits is not None
@@ -78,8 +91,7 @@ def watch_calibrated(
         unseen = load_pictures(holdout.subset(rows), samples.images.device)
         c = None if c is None else c.to(samples.images.device)
     before = scores(D_0, unseen, c, companions)
-    work.d_forward += len(own) + len(before) + 2 * group
-    watched, watched_scores = _watched(task, forget, own)
+    work.d_forward += len(before) + group
     if len(task.calibration):
         labels, rule = matched_scores(own, before), "each image its own: D_0's scores of unseen holdout images, by rank"
         return CalibrationCheck(companions, watched, unseen, c, before), labels, rule

@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 
 from ganforget.audit.attacks.registry import ATTACKS, Attack
-from ganforget.audit.comparison import Effect, Pair, klom, measure_effect, prediction_interval, privacy_leak_ratio
+from ganforget.audit.comparison import (
+    LEAST_REFERENCES,
+    Effect,
+    Pair,
+    klom,
+    measure_effect,
+    prediction_interval,
+    privacy_leak_ratio,
+)
 from ganforget.audit.statistics import (
     FALSE_POSITIVE_RATES,
     Bootstrap,
@@ -16,7 +24,7 @@ from ganforget.audit.statistics import (
     roc_points,
 )
 from ganforget.audit.subject import ORIGINAL, UNLEARNED
-from ganforget.audit.verdict import FAMILY_LEVEL, Finding, Judgement, judge
+from ganforget.audit.verdict import FAMILY_LEVEL, LEAST_EFFECT, Finding, Judgement, judge, shape_of
 from ganforget.evaluation.auc import auc
 
 __all__ = ["attack_figures", "cannot_claim", "power", "verdict_figures"]
@@ -30,25 +38,29 @@ def attack_figures(
     """Return one attack's figures from the ``scores`` by role, and its finding where it counts for the verdict."""
     attack = ATTACKS[name]
     drawn = bootstrap(*(len(part) for part in scores[UNLEARNED]), seed=seed)
+    exchangeable = exchangeable and attack.judged == "always"  # else only retrained GANs tell what chance is
     references = {role: pair for role, pair in scores.items() if role not in (ORIGINAL, UNLEARNED)}
     effect, control = (
         measure_effect(scores[role], list(references.values()), drawn, exchangeable=exchangeable)
         for role in (UNLEARNED, ORIGINAL)
     )
-    judged = bool(references) or (attack.judged == "always" and exchangeable)
+    judged = exchangeable or len(references) >= (1 if attack.judged == "always" else LEAST_REFERENCES)
+    separation = {role: measure_separation(*pair, drawn) for role, pair in scores.items()}
+    own = separation[UNLEARNED]
+    shape = shape_of(*scores[UNLEARNED], distance=own.ks, p=own.ks_p) if exchangeable else None
     figures = {
         "name": name,
         "title": attack.title,
         "network": attack.network,
         "assumes": attack.assumes,
         "judged": judged,
-        "separation": {role: asdict(measure_separation(*pair, drawn)) for role, pair in scores.items()},
+        "separation": {role: asdict(found) for role, found in separation.items()},
         "effect": _effect(effect),
         "control": _effect(control),
-        "retrained": _retrained(scores, references),
+        "retrained": _retrained(scores, references, recognised=control.p < FAMILY_LEVEL),
         "roc": {role: _roc(pair, drawn) for role, pair in scores.items()},
     }
-    return figures, Finding(name, attack.title, attack.network, effect, control) if judged else None
+    return figures, Finding(name, attack.title, attack.network, effect, control, shape) if judged else None
 
 
 def _effect(effect: Effect) -> dict[str, float | None]:
@@ -63,21 +75,26 @@ def _effect(effect: Effect) -> dict[str, float | None]:
     }
 
 
-def _retrained(scores: dict[str, Pair], references: dict[str, Pair]) -> dict[str, Any] | None:
-    """Return the comparison with the retrained GANs; None without them."""
+def _retrained(scores: dict[str, Pair], references: dict[str, Pair], *, recognised: bool) -> dict[str, Any] | None:
+    """Return the comparison with the retrained GANs; None without them.
+
+    A share of the original's leak is left only where the images are ``recognised`` on the original.
+    """
     if not references:
         return None
     areas = {role: auc(*pair) for role, pair in scores.items()}
     own = [areas[role] for role in references]
     mean = float(np.mean(own))
     gap = areas[ORIGINAL] - mean
+    expected = prediction_interval(own) if len(own) > 1 else None
     pairs = list(references.values())
     others = {role: [pair for other, pair in references.items() if other != role] for role in references}
     return {
         "auc": own,
-        "prediction": list(prediction_interval(own)) if len(own) > 1 else None,
+        "prediction": None if expected is None else list(expected),
+        "inside": None if expected is None else bool(expected[0] <= areas[UNLEARNED] <= expected[1]),
         "privacy_leak_ratio": privacy_leak_ratio(areas[UNLEARNED], mean),
-        "leak_left": (areas[UNLEARNED] - mean) / gap if abs(gap) > 0.02 else None,
+        "leak_left": (areas[UNLEARNED] - mean) / gap if recognised and abs(gap) > LEAST_EFFECT else None,
         "klom": {role: klom(scores[role], pairs) for role in (ORIGINAL, UNLEARNED)}
         | {role: klom(references[role], rest) for role, rest in others.items() if rest},
     }
@@ -115,7 +132,8 @@ def verdict_figures(findings: list[Finding]) -> dict[str, Any]:
         for name in ("D", "G")
         if any(f.network == name for f in findings)
     }
-    return {**_judgement(whole), "adjusted": whole.adjusted, "level": FAMILY_LEVEL, "by_network": networks}
+    adjusted = {"adjusted": whole.adjusted, "shapes": whole.shapes}
+    return {**_judgement(whole), **adjusted, "level": FAMILY_LEVEL, "by_network": networks}
 
 
 def _judgement(judgement: Judgement) -> dict[str, Any]:
@@ -139,7 +157,9 @@ def power(members: int, outside: int) -> dict[str, Any]:
     return {"minimum_detectable_auc": area, "power": POWER, "sentence": sentence, "unmeasurable": unmeasurable}
 
 
-def cannot_claim(*, references: int, exchangeable: bool, quick: bool, attacks: list[Attack]) -> list[str]:
+def cannot_claim(
+    figures: list[dict[str, Any]], *, references: int, exchangeable: bool, quick: bool, attacks: list[Attack]
+) -> list[str]:
     """Return what this audit does not show, whatever its verdict."""
     found = []
     if not references:
@@ -157,6 +177,13 @@ def cannot_claim(*, references: int, exchangeable: bool, quick: bool, attacks: l
             "The forget set is not a random one: its images may be easier or harder than unseen ones for every GAN, "
             "and only retrained GANs can tell that apart from memory."
         )
+    found += [
+        f"{figure['title']} was not judged: it ranks a forgotten image above an unseen one with probability "
+        f"{figure['separation'][UNLEARNED]['auc']:.2f}, and only three retrained GANs can tell whether retraining "
+        "gives the same."
+        for figure in figures
+        if not figure["judged"] and exchangeable
+    ]
     if quick:
         found.append("This was a quick audit: fewer attacks, fewer images and smaller budgets than the full one.")
     names = ", ".join(attack.title for attack in attacks)

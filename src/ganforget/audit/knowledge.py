@@ -78,5 +78,7 @@ class Knowledge:
     """Retrained GANs, which never saw the forget images; without the GAN under attack."""
     few: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     """Positions among the targets of the few forget images that the relearning attacker trains on."""
+    neighbours: Targets | None = None
+    """Training images that are kept and look most like these few; None where nobody trains on them."""
     recall: Callable[[str, Gan], np.ndarray] = _nothing
     """Scores of another attack on another GAN for the same targets, computed where they are not kept."""

@@ -67,6 +67,8 @@ class ScoreBook:
         held = [self._hashes[role]]
         if attack == "d_difference":
             held.append(self._hashes["original"])
+        if attack == "relearning_neighbours" and subject.images.neighbours is not None:
+            held.append(hashlib.sha256(subject.images.neighbours.images.numpy().tobytes()).hexdigest())
         if ATTACKS[attack].needs_references:
             held += [h for r, h in self._hashes.items() if r.startswith("retrained") and r != role]
         parts = [VERSION, attack, asdict(subject.budget), subject.seed, subject.images.content, held]

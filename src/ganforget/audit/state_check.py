@@ -7,6 +7,7 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from ganforget.inversion.cache import cached_inversions, generator_hash
 from ganforget.models.gan import Gan
 
 __all__ = ["Remain", "find_remains"]
@@ -32,13 +33,13 @@ _PARTS = {
 }
 
 
-def find_remains(run: Path, original: Gan | None, cache: Path) -> list[Remain]:
-    """List what ``run`` and the cache of inversions hold.
+def find_remains(run: Path, original: Gan | None, forgotten: frozenset[str], cache: Path) -> list[Remain]:
+    """List what ``run`` holds, and the cache of inversions of the original and the ``forgotten`` images (their hashes).
 
     The delivered model is compared tensor by tensor with ``original`` where that is known: a tensor that training
     changes and that is equal to the bit was not touched by unlearning. Nothing is changed.
     """
-    found = _checkpoints(run) + _snapshots(run) + _pictures(run) + _latents(cache)
+    found = _checkpoints(run) + _snapshots(run) + _pictures(run) + _latents(cache, original, forgotten)
     model = run / "model" if (run / "model").is_dir() else run
     return found + _model(model / "model.safetensors", original)
 
@@ -71,11 +72,22 @@ def _pictures(run: Path) -> list[Remain]:
     return pictures + pages
 
 
-def _latents(cache: Path) -> list[Remain]:
-    return [
-        Remain(path, "inverted latents: the original makes the images that it was made from", True)
-        for path in sorted(cache.glob("*.safetensors"))
-    ]
+def _latents(cache: Path, original: Gan | None, forgotten: frozenset[str]) -> list[Remain]:
+    """List latents of the forgotten images; those of other images and of other GANs belong to somebody else."""
+    generator = None if original is None else generator_hash(original.G)
+    found = []
+    for entry in cached_inversions(cache):
+        known = len(entry.images & forgotten)
+        if entry.generator is None:
+            what = "inverted latents, it does not say of which images (an older version wrote it): delete it by hand"
+            found.append(Remain(entry.path, what, False))
+        elif known and entry.generator == generator:
+            what = f"inverted latents: the original makes {known} of the forgotten images from them"
+            found.append(Remain(entry.path, what, True))
+        elif known and generator is None:
+            what = f"inverted latents of {known} of the forgotten images; name --original to know whether they are its"
+            found.append(Remain(entry.path, what, False))
+    return found
 
 
 def _model(path: Path, original: Gan | None) -> list[Remain]:

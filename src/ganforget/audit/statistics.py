@@ -7,7 +7,7 @@ that no GAN was trained on.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import ks_2samp, norm
+from scipy.stats import binomtest, ks_2samp, norm
 
 from ganforget.errors import InputError
 from ganforget.evaluation.auc import auc
@@ -92,6 +92,27 @@ class Bootstrap:
         total = len(member) * len(outside)
         return ((self.member_counts @ wins) * self.outside_counts).sum(axis=1) / total
 
+    def rates(self, member: np.ndarray, outside: np.ndarray, rate: float) -> np.ndarray:
+        """Return the true positive rate at the false positive rate ``rate`` in every resample, [draws]."""
+        falling, rising = np.argsort(-outside, kind="stable"), np.argsort(member, kind="stable")
+        allowed = int(np.floor(rate * len(outside) + 1e-9))
+        beyond = self.outside_counts[:, falling].cumsum(axis=1) > allowed
+        thresholds = np.where(beyond.any(axis=1), outside[falling][beyond.argmax(axis=1)], -np.inf)
+        below = np.searchsorted(member[rising], thresholds, "right")
+        drawn = np.pad(self.member_counts[:, rising].cumsum(axis=1), ((0, 0), (1, 0)))
+        return 1 - np.take_along_axis(drawn, below[:, None], axis=1)[:, 0] / len(member)
+
+    def steps(self, member: np.ndarray, outside: np.ndarray) -> np.ndarray:
+        """Return how far F_member − F_outside is off at most in every resample, [draws].
+
+        That is sup |(F* − F) − (G* − G)|. The KS distances of resamples will not do: they lie above the sample's own.
+        """
+        pooled = np.concatenate([member, outside])
+        order = np.argsort(pooled, kind="stable")
+        last = np.append(np.diff(pooled[order]) > 0, True)  # a distribution function steps once for equal scores
+        moved = [(self.member_counts - 1) / len(member), (1 - self.outside_counts) / len(outside)]
+        return np.abs(np.concatenate(moved, axis=1)[:, order].cumsum(axis=1)[:, last]).max(axis=1)
+
 
 def bootstrap(members: int, outside: int, *, seed: int = 0, draws: int = DRAWS) -> Bootstrap:
     """Draw members and outsiders with replacement, each group by itself."""
@@ -114,7 +135,13 @@ class Separation:
     tpr: dict[str, float | None]
     """True positive rate at a false positive rate, and ``low …``: the same with the sign flipped; None: not
     measurable."""
+    tpr_interval: dict[str, tuple[float, float] | None]
+    """95 % intervals of them by the percentile bootstrap, widened to the exact binomial ones (Clopper and Pearson):
+    where no image is found, none is in any resample."""
     ks: float
+    ks_low: float
+    ks_high: float
+    """95 % interval from a bootstrap of the distribution functions; it holds the distance at least so often."""
     ks_p: float
 
 
@@ -124,8 +151,32 @@ def measure_separation(member: np.ndarray, outside: np.ndarray, resamples: Boots
         raise InputError("An audit needs at least one forget image and one holdout image; there is none.")
     low, high = np.quantile(resamples.areas(member, outside), [0.025, 0.975])
     area = auc(member, outside)
-    rates = {f"{rate:g}": tpr_at_fpr(member, outside, rate) for rate in FALSE_POSITIVE_RATES}
-    rates |= {f"low {rate:g}": tpr_at_fpr(-member, -outside, rate) for rate in FALSE_POSITIVE_RATES}
+    rates, intervals = {}, {}
+    for tail, sign in (("", 1), ("low ", -1)):
+        for rate in FALSE_POSITIVE_RATES:
+            key = f"{tail}{rate:g}"
+            rates[key] = found = tpr_at_fpr(sign * member, sign * outside, rate)
+            intervals[key] = None if found is None else _rate_interval(sign * member, sign * outside, rate, resamples)
     distance = ks_2samp(member, outside, method="asymp")
-    statistic, p = float(distance.statistic), float(distance.pvalue)  # type: ignore[attr-defined]
-    return Separation(area, float(low), float(high), two_sided(area), rates, statistic, p)
+    ks, p = float(distance.statistic), float(distance.pvalue)  # type: ignore[attr-defined]
+    off = float(np.quantile(resamples.steps(member, outside), 0.95))
+    return Separation(
+        area,
+        float(low),
+        float(high),
+        two_sided(area),
+        rates,
+        intervals,
+        ks,
+        max(ks - off, 0.0),
+        min(ks + off, 1.0),
+        p,
+    )
+
+
+def _rate_interval(member: np.ndarray, outside: np.ndarray, rate: float, resamples: Bootstrap) -> tuple[float, float]:
+    low, high = np.quantile(resamples.rates(member, outside, rate), [0.025, 0.975])
+    found = tpr_at_fpr(member, outside, rate)
+    assert found is not None
+    exact = binomtest(round(found * len(member)), len(member)).proportion_ci()
+    return min(float(low), exact.low), max(float(high), exact.high)

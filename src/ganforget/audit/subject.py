@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ganforget.audit.knowledge import Budget, Knowledge, Targets
+from ganforget.audit.neighbours import nearest_kept
 from ganforget.data import DataSplits, ForgetSet, ImageDataset, image_hash
 from ganforget.errors import InputError
 from ganforget.evaluation.holdout_halves import split_holdout
@@ -33,6 +34,8 @@ class AuditImages:
     """How many of the targets are forget images."""
     few: np.ndarray
     """Positions of the forget images that the relearning attacker holds."""
+    neighbours: Targets | None
+    """The kept training images nearest to these few; None where they were not asked for."""
     population: Targets
     companions: Companions
     content: str
@@ -45,7 +48,14 @@ class AuditImages:
 
 
 def audit_images(
-    splits: DataSplits, forget: ForgetSet, gan: Gan, budget: Budget, *, seed: int, whole_holdout: bool = False
+    splits: DataSplits,
+    forget: ForgetSet,
+    gan: Gan,
+    budget: Budget,
+    *,
+    seed: int,
+    whole_holdout: bool = False,
+    neighbours: bool = False,
 ) -> AuditImages:
     """Choose the images that attacks score, seeded; a class is compared with holdout images of its own.
 
@@ -70,11 +80,15 @@ def audit_images(
     member_set = _chosen(forget.dataset(splits.train), budget.images, seed, "forget")
     outside_set = _chosen(holdout.subset(audit), budget.outside, seed, "holdout")
     few = permutation(seed, "audit/few", len(member_set))[: min(budget.relearning_images, len(member_set) // 2)]
+    few = np.sort(few)
+    train = splits.train
+    near = nearest_kept(member_set.subset(few), train, forget.retain_indices(train), seed=seed) if neighbours else None
     parts = [member_set, outside_set, holdout.subset(population), holdout.subset(companions)]
     return AuditImages(
         _targets(member_set, outside_set),
         len(member_set),
-        np.sort(few),
+        few,
+        None if near is None else _targets(train.subset(near)),
         _targets(parts[2]),
         Companions(parts[3].tensor()),
         hashlib.sha256("".join(image_hash(image) for part in parts for image in part.images).encode()).hexdigest(),
@@ -124,5 +138,6 @@ class AuditSubject:
             self.original,
             tuple(other for other in self.retrained if other is not gan),
             self.images.few,
+            self.images.neighbours,
             recall,
         )

@@ -6,34 +6,67 @@ images, or like retrained GANs score them. With E the effect on the unlearned GA
 1. A *departure* is an attack whose E is significant (Holm over all judged attacks, 1 % for the family, two-sided)
    and at least 0.05 of AUC. The one with the smallest p-value decides: E > 0 is **under-unlearned**, E < 0 is
    **over-unlearned**.
-2. Without one, the attack that recognises the forget images best on the original is the *control*. If it does so
+2. Without one, a *departure of shape* is an attack whose scores of forget and of unseen images are distributed
+   differently (Kolmogorov-Smirnov, Holm, 0.2 % for the family) with a distance of at least 0.1. Where more than a
+   quarter of the forget images lie in the upper quarter of the unseen ones, some still stand out:
+   **under-unlearned**. Else they are treated, bunched in the middle, say: **over-unlearned**. Only where forget and
+   unseen images are exchangeable for a GAN that saw neither.
+3. Without one, the attack that recognises the forget images best on the original is the *control*. If it does so
    significantly, and the 90 % interval of its E lies within half of its C and within 0.2 on both sides, the GAN is
    **matched**.
-3. Else the audit **cannot tell**.
+4. Else the audit **cannot tell**.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from ganforget.audit.comparison import Effect
 
-__all__ = ["FAMILY_LEVEL", "LARGEST_MARGIN", "LEAST_EFFECT", "Finding", "Judgement", "Verdict", "judge"]
+__all__ = [
+    "FAMILY_LEVEL",
+    "LARGEST_MARGIN",
+    "LEAST_DISTANCE",
+    "LEAST_EFFECT",
+    "Finding",
+    "Judgement",
+    "Shape",
+    "Verdict",
+    "judge",
+    "shape_of",
+]
 
 Verdict = Literal["under-unlearned", "matched", "over-unlearned", "cannot tell"]
 
 FAMILY_LEVEL = 0.01
 """Probability of any departure where there is none, over all judged attacks together."""
 
+SHAPE_LEVEL = 0.002
+"""Probability of any departure of shape where there is none; small, as those that matter are plain."""
+
 LEAST_EFFECT = 0.05
 """Effects on the AUC below this are no departure, however many images make them significant."""
+
+LEAST_DISTANCE = 0.1
+"""KS distances below this are no departure of shape."""
 
 LARGEST_MARGIN = 0.2
 """Widest effect on the AUC that a match may leave open."""
 
 CONFIDENCE = 0.9
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How differently an attack's scores of forget and of unseen images are distributed."""
+
+    distance: float
+    """KS distance."""
+    p: float
+    upper: float
+    """Share of the forget images in the upper quarter of the unseen ones: ¼ for images of their kind."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +80,8 @@ class Finding:
     effect: Effect
     control: Effect
     """The same attack on the original GAN, which did see the forget images."""
+    shape: Shape | None = None
+    """None where forget and unseen images are not exchangeable."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +94,15 @@ class Judgement:
     """p-value of each attack's effect, adjusted by Holm."""
     control: str | None
     """The attack that recognises the forget images best on the original; None where none does."""
+    shapes: dict[str, float] = field(default_factory=dict)
+    """p-value of each attack's shape, adjusted by Holm."""
+
+
+def shape_of(member: np.ndarray, outside: np.ndarray, *, distance: float, p: float) -> Shape:
+    """Return the shape of two groups of scores, whose KS test gave ``distance`` and ``p``."""
+    ranked = np.sort(outside)
+    ranks = (np.searchsorted(ranked, member, "left") + np.searchsorted(ranked, member, "right")) / (2 * len(outside))
+    return Shape(distance, p, float((ranks > 0.75).mean()))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -72,6 +116,12 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def judge(findings: Sequence[Finding]) -> Judgement:
     """Return the verdict over all judged attacks."""
+    shaped = {f.attack: f.shape for f in findings if f.shape is not None}
+    shapes = dict(zip(shaped, holm([shape.p for shape in shaped.values()]), strict=True))
+    return replace(_judge(findings, shapes), shapes=shapes)
+
+
+def _judge(findings: Sequence[Finding], shapes: dict[str, float]) -> Judgement:
     adjusted = dict(zip([f.attack for f in findings], holm([f.effect.p for f in findings]), strict=True))
     departures = [f for f in findings if adjusted[f.attack] < FAMILY_LEVEL and abs(f.effect.value) >= LEAST_EFFECT]
     control = _control(findings)
@@ -81,6 +131,11 @@ def judge(findings: Sequence[Finding]) -> Judgement:
         verdict: Verdict = "under-unlearned" if decisive.effect.value > 0 else "over-unlearned"
         others = [_departure(f) for f in sorted(departures, key=_strength, reverse=True)]
         return Judgement(verdict, tuple(others), adjusted, name)
+    misshapen = [f for f in findings if _is_misshapen(f, shapes)]
+    if misshapen:
+        first = min(misshapen, key=lambda f: shapes[f.attack])
+        verdict = "under-unlearned" if first.shape is not None and first.shape.upper > 0.25 else "over-unlearned"
+        return Judgement(verdict, tuple(_misshapen(f) for f in misshapen), adjusted, name)
     if control is None:
         return Judgement("cannot tell", (_no_control(findings),), adjusted, None)
     margin = min(control.control.value / 2, LARGEST_MARGIN)
@@ -88,6 +143,20 @@ def judge(findings: Sequence[Finding]) -> Judgement:
     if -margin <= low and high <= margin:
         return Judgement("matched", (_match(control, low, high, margin),), adjusted, name)
     return Judgement("cannot tell", (_too_wide(control, low, high, margin),), adjusted, name)
+
+
+def _is_misshapen(finding: Finding, shapes: dict[str, float]) -> bool:
+    shape = finding.shape
+    return shape is not None and shapes[finding.attack] < SHAPE_LEVEL and shape.distance >= LEAST_DISTANCE
+
+
+def _misshapen(finding: Finding) -> str:
+    assert finding.shape is not None
+    return (
+        f"{finding.title} ({finding.network}) does not rank forgotten images clearly higher or lower, but scores them "
+        f"otherwise than unseen images (KS distance {finding.shape.distance:.2f}): {finding.shape.upper:.0%} of them "
+        "lie in the upper quarter of these."
+    )
 
 
 def _strength(finding: Finding) -> float:

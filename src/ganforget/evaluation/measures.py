@@ -14,9 +14,6 @@ __all__ = [
     "auc_ut",
     "class_accuracy",
     "class_diversity",
-    "distance_ratio",
-    "reconstruction_error",
-    "substitution",
     "substitution_of",
 ]
 
@@ -62,33 +59,15 @@ def class_diversity(images: Images) -> float:
     return _finite(distances.mean() / rows.shape[1] ** 0.5, "class diversity")
 
 
-def substitution(now: Images, original: Images, substitutes: Images) -> float:
-    """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S) over the forget set; final S.
+def substitution_of(now: float, original: float) -> float:
+    """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S) from both mean squared differences over the forget set; final S.
 
     1: the generator has forgotten nothing. 0: the substitutes are in place. Above 1: further away than it
     began. Raises NumericalError where G_0(w_0) equals S, as then nothing was to change.
     """
-    return substitution_of(reconstruction_error(now, substitutes), reconstruction_error(original, substitutes))
-
-
-def substitution_of(now: float, original: float) -> float:
-    """Return the same from both mean squared differences."""
     if original == 0:
         raise NumericalError("The substitutes equal the original's images, so there is nothing to substitute.")
     return _finite(torch.tensor(now / original), "substitution")
-
-
-def reconstruction_error(images: Images, reconstructions: Images) -> float:
-    """Return the mean squared pixel difference of two groups of images in [−1, 1]."""
-    if images.shape != reconstructions.shape or images.ndim != 4 or len(images) == 0:
-        shapes = f"{tuple(images.shape)} and {tuple(reconstructions.shape)}"
-        raise InputError(f"Images have the shapes {shapes}; expected [N, C, H, W] twice, N at least 1.")
-    return _finite((images.detach().double() - reconstructions.detach().double()).square().mean(), "squared error")
-
-
-def distance_ratio(after: float, before: float, floor: float) -> float:
-    """Return after ÷ max(before, floor): a distance below that of real images is no better than theirs."""
-    return after / max(before, floor)
 
 
 def _finite(value: Tensor, what: str) -> float:

@@ -1,18 +1,20 @@
 """Inverted latents kept by content: the same generator, images and options are inverted once.
 
 The recorded seconds of the first time are counted on every later use. The cache holds latents from which the original
-generator makes the forgotten images: delete the folder (or pass ``--no-cache``) where that must not stay.
+generator makes the forgotten images: each file says of which generator and images, so that ``ganforget audit --state``
+can delete those of a run. Pass ``--no-cache`` where they must not be kept at all.
 """
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from ganforget.files import make_folder, write_bytes
 from ganforget.inversion.invert import Inversion, InversionConfig
@@ -20,7 +22,14 @@ from ganforget.models.pictures import Pictures
 from ganforget.models.stylegan2 import Generator
 from ganforget.work import Work
 
-__all__ = ["inversion_key", "read_inversion", "write_inversion"]
+__all__ = [
+    "CachedInversion",
+    "cached_inversions",
+    "generator_hash",
+    "inversion_key",
+    "read_inversion",
+    "write_inversion",
+]
 
 _HASHED = 64
 
@@ -47,8 +56,8 @@ def read_inversion(folder: Path, key: str) -> Inversion | None:
         return None
 
 
-def write_inversion(folder: Path, key: str, inversion: Inversion) -> None:
-    """Keep ``inversion`` under ``key``."""
+def write_inversion(folder: Path, key: str, inversion: Inversion, *, generator: str, images: Iterable[str]) -> None:
+    """Keep ``inversion`` under ``key``, with the hash of its ``generator`` and those of its ``images``."""
     make_folder(folder)
     tensors = {
         "ws": inversion.ws.detach().cpu().contiguous(),
@@ -56,4 +65,37 @@ def write_inversion(folder: Path, key: str, inversion: Inversion) -> None:
         "seconds": torch.tensor(inversion.seconds, dtype=torch.float64),
         "work": torch.tensor(list(asdict(inversion.work).values()), dtype=torch.int64),
     }
-    write_bytes(folder / f"{key}.safetensors", safetensors.torch.save(tensors))
+    about = {"generator": generator, "images": " ".join(images)}
+    write_bytes(folder / f"{key}.safetensors", safetensors.torch.save(tensors, about))
+
+
+@dataclass(frozen=True)
+class CachedInversion:
+    """A file of the cache, and whose latents it holds."""
+
+    path: Path
+    generator: str | None
+    """Hash of the generator; None where the file does not say: an older version has written it."""
+    images: frozenset[str]
+    """Hashes of the images, as a forget set has them."""
+
+
+def cached_inversions(folder: Path) -> list[CachedInversion]:
+    """List what the cache in ``folder`` holds."""
+    found = []
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, "pt") as file:
+                about = file.metadata() or {}
+        except (OSError, SafetensorError):
+            about = {}
+        found.append(CachedInversion(path, about.get("generator"), frozenset(about.get("images", "").split())))
+    return found
+
+
+def generator_hash(G: Generator) -> str:
+    """Return the sha256 of every tensor of ``G``."""
+    digest = hashlib.sha256()
+    for name, value in sorted(G.state_dict().items()):
+        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -25,7 +25,7 @@ def roc_chart(name: str, curves: dict[str, dict[str, list[float]]], *, logarithm
     """
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(320 / POINTS_PER_INCH, 300 / POINTS_PER_INCH))
-        axes = figure.add_axes((0.15, 0.14, 0.82, 0.82))
+        axes = figure.add_axes((0.17, 0.14, 0.8, 0.82))
         least = _least(curves) if logarithmic else 0.0
         for role, curve in sorted(curves.items(), key=lambda item: item[0] == "unlearned"):
             values = {key: np.maximum(np.array(points), least) for key, points in curve.items()}
@@ -46,7 +46,7 @@ def roc_chart(name: str, curves: dict[str, dict[str, list[float]]], *, logarithm
             _logarithmic(axes, least)
         axes.set(xlim=(least, 1), ylim=(least, 1.02))
         axes.set_xlabel("unseen images taken for forgotten ones", loc="right", labelpad=1)
-        axes.set_ylabel("forgotten images found", loc="top", labelpad=2)
+        axes.set_ylabel("forgotten images found", loc="top", labelpad=7)
         return inline_svg(figure, name)
 
 
@@ -64,16 +64,25 @@ def _logarithmic(axes: Axes, least: float) -> None:
     axes.tick_params(length=3, which="major")
 
 
-def relearning_chart(name: str, curves: dict[str, list[float]]) -> str:
-    """Return the AUC of the other forgotten images over fine-tuning steps, by role, as SVG."""
+def relearning_chart(name: str, curves: dict[str, list[float]], expected: list[list[float]] | None) -> str:
+    """Return the AUC of forgotten images over fine-tuning steps, by role, as SVG.
+
+    The band ``expected``, a low and a high value for each number of steps, is where one more retrained GAN is expected.
+    """
     steps = curves["steps"]
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
         figure = Figure(figsize=(400 / POINTS_PER_INCH, 230 / POINTS_PER_INCH))
         axes = figure.add_axes((0.125, 0.17, 0.855, 0.77))
-        for role, values in curves.items():
+        if expected is not None:
+            low, high = np.clip(np.array(expected).T, 0, 1)
+            axes.fill_between(steps, low, high, alpha=0.15, linewidth=0, color=STAND_INS["retain"])
+        for role, values in sorted(curves.items(), key=lambda item: item[0] == "unlearned"):
             if role != "steps":
-                axes.plot(steps, values, "-o", color=STAND_INS[paint_of(role)], linewidth=1.6, markersize=4)
+                width = 2.0 if role == "unlearned" else 1.2
+                axes.plot(steps, values, "-o", color=STAND_INS[paint_of(role)], linewidth=width, markersize=4)
         axes.axhline(0.5, color=STAND_INS["muted"], linewidth=0.8, linestyle=(0, (1, 2.5)))
-        axes.set_xlabel("fine-tuning steps", loc="right", labelpad=1)
+        axes.set_xticks(steps)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set_xlabel("AUC over fine-tuning steps", loc="right", labelpad=1)
         axes.grid(axis="y", color=STAND_INS["rule"], linewidth=0.6, alpha=0.6)
         return inline_svg(figure, name)

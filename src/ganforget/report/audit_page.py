@@ -7,11 +7,12 @@ from markupsafe import Markup
 
 from ganforget.errors import InputError
 from ganforget.files import read_json, write_bytes
-from ganforget.report.audit_charts import paint_of, relearning_chart, roc_chart
+from ganforget.report.audit_charts import paint_of, roc_chart
 from ganforget.report.audit_words import asked, attack_meaning, role_name, verdict_words
 from ganforget.report.figures import ridge_chart
 from ganforget.report.layout import render_page
 from ganforget.report.numerals import MISSING, decimal, duration, significant
+from ganforget.report.relearning import relearning_panels
 
 __all__ = ["write_audit_report"]
 
@@ -46,6 +47,7 @@ def _content(run: Path, audit: dict[str, Any], scores: dict[str, Any]) -> dict[s
     control = audit["verdict"]["control"]
     drawn = [name for name in dict.fromkeys((control, *_SHOWN)) if name in by_name]
     roles = list(audit["model_hashes"])
+    kinds = ("original", "unlearned", "retrained") if len(roles) > 2 else ("original", "unlearned")
     return {
         "run_name": run.resolve().name,
         "audit": audit,
@@ -53,11 +55,14 @@ def _content(run: Path, audit: dict[str, Any], scores: dict[str, Any]) -> dict[s
         "verdict": verdict_words(audit),
         "roles": [role_name(role) for role in roles],
         "legend": [(role_name(role), paint_of(role)) for role in roles],
+        "kinds": [(name, paint_of(name)) for name in kinds],
         "attacks": [_row(attack, audit, roles) for attack in audit["attacks"]],
         "charts": [_charts(by_name[name], scores.get(name, {})) for name in drawn],
-        "relearning": Markup(relearning_chart("relearning", audit["relearning"])) if audit["relearning"] else None,
+        "relearning": relearning_panels(audit),
         "classes": _classes(audit, roles),
         "quality": _quality(audit, roles),
+        "by_class": _by_class(audit),
+        "hashes": [(role_name(role), digest) for role, digest in audit["model_hashes"].items()],
         "duration": duration(audit["seconds"]),
         "svg": Markup,
     }
@@ -81,16 +86,23 @@ def _row(attack: dict[str, Any], audit: dict[str, Any], roles: list[str]) -> dic
         "effect_interval": f"{decimal(effect['low'], 2)} to {decimal(effect['high'], 2)}" if known else "unknown",
         "p": MISSING if adjusted is None else "below 0.001" if adjusted < 0.001 else f"{adjusted:.3f}",
         "departs": adjusted is not None and adjusted < audit["verdict"]["level"] and abs(effect["value"]) >= 0.05,
-        "tpr": [_rate(own["tpr"], key) for key in ("0.01", "low 0.01", "0.001", "low 0.001")],
-        "ks": decimal(own["ks"], 2),
+        "more": [*(_rate(own, key) for key in ("0.01", "low 0.01", "0.001", "low 0.001")), _distance(own)],
         "retrained": attack["retrained"],
         "figures": _compared(attack["retrained"]),
     }
 
 
-def _rate(rates: dict[str, float | None], key: str) -> str:
-    value = rates.get(key)
-    return "not measurable" if value is None else decimal(value, 3)
+def _rate(own: dict[str, Any], key: str) -> tuple[str, str]:
+    """Return a true positive rate and its interval, which audits of older versions lack."""
+    value, interval = own["tpr"].get(key), own.get("tpr_interval", {}).get(key)
+    if value is None:
+        return "not measurable", ""
+    return decimal(value, 3), "" if interval is None else f"{decimal(interval[0], 3)} to {decimal(interval[1], 3)}"
+
+
+def _distance(own: dict[str, Any]) -> tuple[str, str]:
+    interval = f"{decimal(own['ks_low'], 2)} to {decimal(own['ks_high'], 2)}" if "ks_low" in own else ""
+    return decimal(own["ks"], 2), interval
 
 
 def _compared(retrained: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -99,6 +111,8 @@ def _compared(retrained: dict[str, Any] | None) -> list[tuple[str, str]]:
         return []
     prediction, left = retrained["prediction"], retrained["leak_left"]
     inside = MISSING if prediction is None else f"{decimal(prediction[0], 2)} to {decimal(prediction[1], 2)}"
+    if retrained.get("inside") is not None:
+        inside += ": the unlearned one is " + ("inside" if retrained["inside"] else "outside")
     return [
         ("where one more retrained GAN is expected", inside),
         ("privacy-leak ratio", decimal(retrained["privacy_leak_ratio"], 2)),
@@ -184,3 +198,17 @@ def _quality(audit: dict[str, Any], roles: list[str]) -> list[tuple[str, list[st
         what = f"fd_u: distance of class {label}’s samples to its real images (a retrained GAN’s is the yardstick)"
         rows.append((what, [significant(by_role[role]["fd_u"][label]) for role in roles]))
     return rows
+
+
+_CLASS_MEASURES = ("kid", "precision", "recall", "density", "coverage")
+
+
+def _by_class(audit: dict[str, Any]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return for each class with enough images the measures of the unlearned GAN, each with the original's."""
+    by_role = (audit["quality"] or {}).get("by_role", {})
+    own, before = (by_role.get(role, {}).get("by_class", {}) for role in ("unlearned", "original"))
+    return [
+        (label, [(significant(own[label][key]), significant(before[label][key])) for key in _CLASS_MEASURES])
+        for label in own
+        if label in before
+    ]

@@ -79,6 +79,7 @@ _MEANINGS = {
     "partial_black_box": "How near an attacker comes who may choose the generator’s input, image after image.",
     "latent_search": "How well a patient search finds the image inside the generator.",
     "relearning": "How much training on a few of the forgotten images brings the others back.",
+    "relearning_neighbours": "How much training on kept images that look like forgotten ones brings these back.",
 }
 
 

@@ -40,6 +40,13 @@ CURVES = (
         (("auc_lu", "auc_lu", "forget"),),
     ),
     CurveSpec(
+        "auc-ut",
+        "Forget scored above never trained on",
+        "auc_ut at the stop checks: how often the discriminator ranks a forget image above one it was never trained "
+        "on; 0.5 treats both alike.",
+        (("auc_ut", "auc_ut", "forget"),),
+    ),
+    CurveSpec(
         "substitution",
         "Distance left to the substitutes",
         "substitution, as a share: 1 is the original generator, 0 has the substitutes in place.",

@@ -62,7 +62,7 @@ def line_chart(
     loss: bool = False,
     across: str = "step",
 ) -> str:
-    """Return ``lines`` over ``steps`` as SVG; ``goal`` marks the wanted side, ``schedule_end`` a step.
+    """Return ``lines`` over ``steps`` as SVG; ``goal`` marks the wanted side or band, ``schedule_end`` a step.
 
     ``across`` names what ``steps`` count.
     Losses that are all positive and span more than a factor of 30 stand on a logarithmic axis.
@@ -143,6 +143,12 @@ def _wants_logarithm(lines: list[Line]) -> bool:
 
 def _mark_goal(axes: Axes, goal: Goal) -> None:
     low, high = axes.get_ylim()
+    if goal.band is not None:
+        axes.set_ylim(min(low, goal.band[0] - 0.02), max(high, goal.band[1] + 0.02))
+        axes.axhspan(*goal.band, color=STAND_INS["goal"], alpha=0.12, linewidth=0)
+        for end in goal.band:
+            axes.axhline(end, color=STAND_INS["goal"], linewidth=1.2, linestyle=(0, (4, 3)))
+        return
     low, high = min(low, goal.bound), max(high, goal.bound)
     room = 0.12 * (high - low) or 0.1
     low, high = low - (room if not goal.above else 0), high + (room if goal.above else 0)

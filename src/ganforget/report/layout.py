@@ -5,6 +5,8 @@ from typing import Any
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from ganforget.report.prose import prose
+
 __all__ = ["render_page"]
 
 
@@ -15,10 +17,12 @@ def render_page(template: str, content: dict[str, Any], *, rooms: tuple[str, ...
 
 @functools.cache
 def _environment(rooms: tuple[str, ...]) -> Environment:
-    return Environment(
+    environment = Environment(
         loader=ChoiceLoader([PackageLoader(room) for room in rooms]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["prose"] = prose
+    return environment

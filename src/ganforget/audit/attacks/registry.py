@@ -14,7 +14,7 @@ from ganforget.audit.attacks.monte_carlo import monte_carlo
 from ganforget.audit.attacks.nearest_sample import nearest_sample
 from ganforget.audit.attacks.partial_black_box import partial_black_box
 from ganforget.audit.attacks.reconstruction import reconstruction
-from ganforget.audit.attacks.relearning import relearning
+from ganforget.audit.attacks.relearning import relearning, relearning_neighbours
 from ganforget.audit.knowledge import Knowledge, Targets
 from ganforget.models.gan import Gan
 
@@ -55,13 +55,13 @@ ATTACKS: dict[str, Attack] = {
             quick=True,
         ),
         Attack(
-            *("lira", "LiRA, offline", "D", "the discriminator and retrained GANs", lira),
+            *("lira", "LiRA (offline)", "D", "the discriminator and retrained GANs", lira),
             needs_references=True,
             quick=True,
         ),
         Attack("reconstruction", "Reconstruction", "G", "the generator's weights", reconstruction, quick=True),
         Attack(
-            *("reconstruction_calibrated", "Reconstruction, calibrated", "G"),
+            *("reconstruction_calibrated", "Reconstruction (calibrated)", "G"),
             *("the generator's weights and retrained GANs", reconstruction_calibrated),
             needs_references=True,
             quick=True,
@@ -76,6 +76,12 @@ ATTACKS: dict[str, Attack] = {
         Attack(
             *("relearning", "Relearning", "both", "both networks' weights, and a few of the forgotten images"),
             relearning,
+        ),
+        Attack(
+            *("relearning_neighbours", "Relearning from neighbours", "both"),
+            "both networks' weights, and kept training images like the forgotten ones",
+            relearning_neighbours,
+            judged="with references",
         ),
     )
 }
