@@ -59,12 +59,7 @@ def retrain(
     """
     target, options = configuration.target, configuration.options
     chosen = {key: options[key] for key in ("forget_random", "forget_class") if key in options}
-    given = {
-        **chosen,
-        "data": target.data,
-        **target.places,
-        "seed": configuration.seed,
-    }
+    given = {**chosen, "data": target.data, "data_path": target.data_path, "seed": configuration.seed}
     subset = load_model(target.model).config.training.get("data", {})
     given |= {"data_subset": subset.get("subset"), "data_subset_seed": subset.get("subset_seed") or 0}
     forget = make_forget_set(as_options(ForgetSetOptions, None, given), folder / "forget_set.json").forget
@@ -86,11 +81,7 @@ def _train_options(configuration: Configuration, folder: Path, device: Device) -
     known = {field.name: recorded[field.name] for field in fields(TrainingConfig) if field.name in recorded}
     known |= {"kimg": configuration.options["kimg"], "seed": configuration.seed, "data": target.data}
     known |= {"data_subset": data.get("subset"), "data_subset_seed": data.get("subset_seed") or 0}
-    places = {
-        **target.places,
-        "exclude": folder / "forget_set.json",
-        "outdir": folder,
-    }
+    places = {**target.places, "exclude": folder / "forget_set.json", "outdir": folder}
     return as_options(TrainOptions, None, {**known, **places, "keep_snapshots": True, "device": device})
 
 
