@@ -118,6 +118,10 @@ class UnlearnOptions:
     """When to stop. D scores forget images like unseen ones (calibrated) or below retain images (separated); paper:
     its rule, without G. default: calibrated for images, else separated."""
 
+    perturbation: float | None = None
+    """How far D's scores move at random first, in their spreads, which hides what moved from who kept the original
+    (default: 0.75 with calibrated, as far as retraining moves them, else 0)."""
+
     preset: Preset = "default"
     """default: ours, tuned for quality; paper: the paper's plain algorithm."""
 
@@ -163,7 +167,7 @@ class UnlearnOptions:
         if self.destination == "calibrated":
             self._check_calibrated()
         check_at_least(self, 1, "max_steps", "forget_random", "invert", "micro_batch")
-        check_at_least(self, 0, "lambda1", "lambda2", "schedule_steps", "max_cost")
+        check_at_least(self, 0, "lambda1", "lambda2", "schedule_steps", "max_cost", "perturbation")
         if self.max_cost is not None and not self.probe:
             raise InputError("--max-cost counts in kimg, which --no-probe leaves unmeasured; leave one of them out.")
         check_device(self.device)

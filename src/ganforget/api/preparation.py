@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganforget.api.task import UnlearningTask
-from ganforget.api.watch import PROBES, watch_calibrated, watch_discriminator
+from ganforget.api.watch import PROBES, perturbed_original, watch_calibrated, watch_discriminator
 from ganforget.data import cache_folder
 from ganforget.errors import OutputError
 from ganforget.evaluation.calibration import AUC_AROUND_HALF, StopRuleCalibrated
@@ -101,10 +101,15 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     inversion, inverted = invert_forget_images(task, statistics, progress, stop)
     progress.stage("Preparing the cascade")
     work = inversion.work
+    others = np.array([y for y in range(original.G.c_dim) if y not in task.forget.classes])
+    count = PROBES + companion_count(original.D)
+    samples = anchor_pool(original, others, count, seed=options.seed + 1_000_003, work=work)
+    if config.perturbation:
+        original = perturbed_original(original, samples, config.perturbation, work, seed=options.seed)
+        task = replace(task, original=original)
     images, labels = task.forget_images, task.forget_images.labels if original.G.c_dim else None
     c = _to(images.one_hot(), device, original.D.c_dim)
     forget = fix_images(original.D, load_pictures(images, device), c, work)
-    others = np.array([y for y in range(original.G.c_dim) if y not in task.forget.classes])
     pool = anchor_pool(original, others, config.pool, seed=options.seed, work=work)
     latents = forget_latents(
         original.G,
@@ -117,8 +122,6 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         seed=options.seed,
         work=work,
     )
-    count = PROBES + companion_count(original.D)
-    samples = anchor_pool(original, others, count, seed=options.seed + 1_000_003, work=work)
     retain, watch, forget_scores = watch_discriminator(task, forget, samples, work)
     calibration = None
     if config.destination == "calibrated":

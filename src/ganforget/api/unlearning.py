@@ -119,7 +119,7 @@ def _run(
         prepared = prepare(task, device, progress, stop)
     for warning in prepared.warnings:
         progress.warn(warning)
-    state = new_cascade(task.original, prepared.cascade.config)
+    state = new_cascade(prepared.cascade.original, prepared.cascade.config)
     if (run / "checkpoint" / "about.json").exists():
         state = load_cascade(state, run / "checkpoint")
         progress.note(f"Goes on at step {state.step}.")
@@ -175,7 +175,7 @@ def _sham(
     """Run as many steps of the learning phase alone."""
     progress.stage("Sham run: learning alone")
     cascade = replace(prepared.cascade, sham=True)
-    sham = new_cascade(task.original, cascade.config)
+    sham = new_cascade(cascade.original, cascade.config)
     never = Check({}, d_reached=False, g_reached=False)
 
     def on_check(sham: CascadeState, *_: object) -> None:

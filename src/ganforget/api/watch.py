@@ -1,5 +1,7 @@
 """How D is watched while it forgets: companions, probes, and which few retain images it may train on."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,20 +9,35 @@ from torch import Tensor
 from ganforget.api.task import UnlearningTask
 from ganforget.evaluation.calibration import CalibrationCheck
 from ganforget.evaluation.stop_rule import DiscriminatorCheck
+from ganforget.models.gan import Gan
 from ganforget.models.pictures import Pictures, load_pictures
 from ganforget.models.scoring import Companions, companion_count, scores
+from ganforget.models.stylegan2 import Discriminator
 from ganforget.randomness import permutation
 from ganforget.unlearning.fake_label import TOWARDS_SAMPLES, between_scores, matched_scores
 from ganforget.unlearning.material import Fixed, fix_images
+from ganforget.unlearning.perturbation import perturbed_discriminator
 from ganforget.work import Work
 
-__all__ = ["PROBES", "watch_calibrated", "watch_discriminator"]
+__all__ = ["PROBES", "perturbed_original", "watch_calibrated", "watch_discriminator"]
 
 PROBES = 64
 """Samples of G_0 that probe D in zero-shot."""
 
 _WATCHED = 512
 """Most forget images, and most probes, that a check scores."""
+
+
+def perturbed_original(original: Gan, samples: Fixed, amount: float, work: Work, *, seed: int) -> Gan:
+    """Return ``original`` with a D whose scores of samples of G_0 have moved by ``amount`` of their spread."""
+    companions = Companions(samples.images[PROBES:])
+    probes, c = samples.images[:PROBES], None if samples.c is None else samples.c[:PROBES]
+
+    def score(D: Discriminator) -> Tensor:
+        work.d_forward += PROBES + companion_count(D)
+        return scores(D, probes, c, companions)
+
+    return replace(original, D=perturbed_discriminator(original.D, score, amount, seed=seed))
 
 
 def watch_discriminator(

@@ -76,6 +76,9 @@ class CascadeConfig:
     pool: int = 2048
     """Samples of G_0 that anchors and distillation draw from."""
 
+    perturbation: float = 0.0
+    """How far a random change moves D's scores before it unlearns, in their standard deviations."""
+
     margin: float = 0.02
     """How far beyond the generator's destination a running estimate must be before the cascade stops."""
 
@@ -108,7 +111,7 @@ class CascadeConfig:
             "r1_interval",
             "ema_steps",
         )
-        for name in (*names, "ema_steps", "momentum", "margin", "auc_margin"):
+        for name in (*names, "ema_steps", "momentum", "margin", "auc_margin", "perturbation"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected zero or more.")
         for name in ("g_learning_rate", "d_learning_rate"):

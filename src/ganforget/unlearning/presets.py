@@ -6,6 +6,7 @@ from typing import Any
 from ganforget.errors import InputError
 from ganforget.options import Destination, Mode, SubstituteName, Task, UnlearnOptions
 from ganforget.unlearning.config import CascadeConfig
+from ganforget.unlearning.perturbation import PERTURBATION
 
 __all__ = ["DEFAULT", "PAPER", "cascade_config"]
 
@@ -36,14 +37,17 @@ PAPER: dict[str, Any] = {
 
 def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteName) -> CascadeConfig:
     """Return the cascade that ``options`` ask for."""
-    given: dict[str, Any] = {"max_steps": options.max_steps, "schedule_steps": options.schedule_steps}
+    names = ("max_steps", "schedule_steps", "perturbation")
+    given: dict[str, Any] = {name: getattr(options, name) for name in names}
     of_class = DEFAULT_CLASS[substitute] if task == "class" and substitute in DEFAULT_CLASS else {}
+    destination = _destination(options, task)
     config = CascadeConfig(
         task=task,
         mode=options.mode,
         substitute=substitute,
         preset=options.preset,
-        destination=_destination(options, task),
+        destination=destination,
+        perturbation=PERTURBATION if destination == "calibrated" else 0.0,
         lambda1=options.lambda1,
         lambda2=options.lambda2,
         seed=options.seed,
