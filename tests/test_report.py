@@ -507,3 +507,11 @@ def test_a_calibrated_run_is_shown_by_what_it_aims_at():
     said = verdict(calibrated, "digits", {})
     assert "the calibrated destination (|auc_ut − 0.5| ≤ 0.1)" in said.sentence
     assert said.remarks == (), "nothing about destinations that it did not use"
+
+
+def test_what_was_done_goes_by_the_destination(tmp_path: Path):
+    low = page(tmp_path / "low").text
+    assert "is taught to score forget images low;" in low
+    alike = page(tmp_path / "alike", destination="calibrated", perturbation=0.75).text
+    assert "first changed at random, as far as another training would, and then taught to" in alike
+    assert "score forget images like images never trained on;" in alike
