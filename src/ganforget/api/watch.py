@@ -22,7 +22,7 @@ from ganforget.work import Work
 __all__ = ["PROBES", "perturbed_original", "watch_calibrated", "watch_discriminator"]
 
 PROBES = 64
-"""Samples of G_0 that probe D in zero-shot."""
+"""Samples of G_0 that probe D in zero-shot, and that say how far a perturbation has moved it."""
 
 _WATCHED = 512
 """Most forget images, and most probes, that a check scores."""
@@ -30,8 +30,7 @@ _WATCHED = 512
 
 def perturbed_original(original: Gan, samples: Fixed, amount: float, work: Work, *, seed: int) -> Gan:
     """Return ``original`` with a D whose scores of samples of G_0 have moved by ``amount`` of their spread."""
-    companions = Companions(samples.images[PROBES:])
-    probes, c = samples.images[:PROBES], None if samples.c is None else samples.c[:PROBES]
+    companions, probes, c = _probes(samples)
 
     def score(D: Discriminator) -> Tensor:
         work.d_forward += PROBES + companion_count(D)
@@ -50,8 +49,7 @@ def watch_discriminator(
     preset, which trains on all its retain images.
     """
     D_0, group = task.original.D, companion_count(task.original.D)
-    companions = Companions(samples.images[PROBES:])
-    probes, probe_c = samples.images[:PROBES], None if samples.c is None else samples.c[:PROBES]
+    companions, probes, probe_c = _probes(samples)
     if not len(task.seen):
         forget_scores = scores(D_0, forget.images, forget.c, companions)
         before = scores(D_0, probes, probe_c, companions)
@@ -95,7 +93,7 @@ def watch_calibrated(
     companions, own = watch.companions, forget_scores
     watched, watched_scores = watch.watched, watch.watched_scores
     if len(task.seen) and not len(task.calibration):  # scored among real images, to be compared with samples of G_0
-        companions = Companions(samples.images[PROBES:])
+        companions, _, _ = _probes(samples)
         own = scores(D_0, forget.images, forget.c, companions)
         work.d_forward += len(own) + group
         watched, watched_scores = _watched(task, forget, own)
@@ -116,6 +114,12 @@ def watch_calibrated(
     rule = f"each image its own: from D_0's score of it {TOWARDS_SAMPLES:.0%} of the way to samples of G_0, by rank"
     stand_ins = between_scores(watched_scores, before)
     return CalibrationCheck(companions, watched, unseen, c, before, stand_ins), labels, rule
+
+
+def _probes(samples: Fixed) -> tuple[Companions, Pictures, Tensor | None]:
+    """Return companions, probes and the probes' labels out of ``samples`` of G_0: ``PROBES`` of them, then the rest."""
+    probe_c = None if samples.c is None else samples.c[:PROBES]
+    return Companions(samples.images[PROBES:]), samples.images[:PROBES], probe_c
 
 
 def _watched(task: UnlearningTask, forget: Fixed, forget_scores: Tensor) -> tuple[Fixed, Tensor]:

@@ -155,8 +155,9 @@ def measure_separation(member: np.ndarray, outside: np.ndarray, resamples: Boots
     for tail, sign in (("", 1), ("low ", -1)):
         for rate in FALSE_POSITIVE_RATES:
             key = f"{tail}{rate:g}"
-            rates[key] = found = tpr_at_fpr(sign * member, sign * outside, rate)
-            intervals[key] = None if found is None else _rate_interval(sign * member, sign * outside, rate, resamples)
+            turned = (sign * member, sign * outside, rate)
+            rates[key] = found = tpr_at_fpr(*turned)
+            intervals[key] = None if found is None else _rate_interval(found, resamples.rates(*turned), len(member))
     distance = ks_2samp(member, outside, method="asymp")
     ks, p = float(distance.statistic), float(distance.pvalue)  # type: ignore[attr-defined]
     off = float(np.quantile(resamples.steps(member, outside), 0.95))
@@ -174,9 +175,7 @@ def measure_separation(member: np.ndarray, outside: np.ndarray, resamples: Boots
     )
 
 
-def _rate_interval(member: np.ndarray, outside: np.ndarray, rate: float, resamples: Bootstrap) -> tuple[float, float]:
-    low, high = np.quantile(resamples.rates(member, outside, rate), [0.025, 0.975])
-    found = tpr_at_fpr(member, outside, rate)
-    assert found is not None
-    exact = binomtest(round(found * len(member)), len(member)).proportion_ci()
+def _rate_interval(found: float, drawn: np.ndarray, members: int) -> tuple[float, float]:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    exact = binomtest(round(found * members), members).proportion_ci()
     return min(float(low), exact.low), max(float(high), exact.high)

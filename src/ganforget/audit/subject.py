@@ -80,8 +80,7 @@ def audit_images(
     member_set = _chosen(forget.dataset(splits.train), budget.images, seed, "forget")
     outside_set = _chosen(holdout.subset(audit), budget.outside, seed, "holdout")
     few = permutation(seed, "audit/few", len(member_set))[: min(budget.relearning_images, len(member_set) // 2)]
-    few = np.sort(few)
-    train = splits.train
+    few, train = np.sort(few), splits.train
     near = nearest_kept(member_set.subset(few), train, forget.retain_indices(train), seed=seed) if neighbours else None
     parts = [member_set, outside_set, holdout.subset(population), holdout.subset(companions)]
     return AuditImages(

@@ -7,7 +7,7 @@ can delete those of a run. Pass ``--no-cache`` where they must not be kept at al
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -37,8 +37,8 @@ _HASHED = 64
 def inversion_key(G: Generator, images: Pictures, labels: np.ndarray | None, config: InversionConfig) -> str:
     """Return the sha256 of everything that an inversion depends on."""
     digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode())
-    for name, value in sorted(G.state_dict().items()):
-        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    for part in _tensors(G):
+        digest.update(part)
     for start in range(0, len(images), _HASHED):
         digest.update(images[start : start + _HASHED].detach().cpu().contiguous().numpy().tobytes())
     if labels is not None:
@@ -96,6 +96,12 @@ def cached_inversions(folder: Path) -> list[CachedInversion]:
 def generator_hash(G: Generator) -> str:
     """Return the sha256 of every tensor of ``G``."""
     digest = hashlib.sha256()
-    for name, value in sorted(G.state_dict().items()):
-        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    for part in _tensors(G):
+        digest.update(part)
     return digest.hexdigest()
+
+
+def _tensors(G: Generator) -> Iterator[bytes]:
+    """Give the name and the numbers of every tensor of ``G``, by name."""
+    for name, value in sorted(G.state_dict().items()):
+        yield name.encode() + value.detach().cpu().contiguous().numpy().tobytes()

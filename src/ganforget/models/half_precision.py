@@ -59,6 +59,11 @@ class LossScale:
         pixels = max(getattr(network, "img_resolution", 1) for network in networks) ** 2
         return cls(min(float(pixels), LARGEST_SCALE) if active else 1.0, active)
 
+    @classmethod
+    def none(cls) -> "LossScale":
+        """Return the scale of networks without any block in half precision."""
+        return cls(1.0, active=False)
+
     def up(self, loss: Tensor) -> Tensor:
         """Return the loss to take gradients of."""
         return loss * self.value if self.active else loss

@@ -26,7 +26,8 @@ class CascadeConfig:
     """default: ours; paper: the paper's plain algorithm."""
 
     destination: Destination = "separated"
-    """default: the paper's and the generator's; paper: the paper's alone."""
+    """calibrated: D scores the forget images like unseen ones; separated: below the retain images; both with the
+    generator's side. paper: the paper's rule alone."""
 
     fake_label: float | Literal["auto"] = "auto"
     """F_label, the raw logit wanted on forget images; auto places it from D_0's scores."""
@@ -111,7 +112,7 @@ class CascadeConfig:
             "r1_interval",
             "ema_steps",
         )
-        for name in (*names, "ema_steps", "momentum", "margin", "auc_margin", "perturbation"):
+        for name in (*names, "momentum", "margin", "auc_margin", "perturbation"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected zero or more.")
         for name in ("g_learning_rate", "d_learning_rate"):

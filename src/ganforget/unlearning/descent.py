@@ -15,7 +15,7 @@ def descend(optimizer: torch.optim.Adam, terms: dict[str, Tensor], scale: LossSc
 
     With a ``scale`` that is active the step is left out as well where a gradient overflows half precision.
     """
-    scale = LossScale(1.0, active=False) if scale is None else scale
+    scale = LossScale.none() if scale is None else scale
     values = {name: float(term.detach()) for name, term in terms.items()}
     if terms and all(math.isfinite(value) for value in values.values()):
         optimizer.zero_grad(set_to_none=True)

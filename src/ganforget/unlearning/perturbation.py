@@ -30,22 +30,19 @@ def perturbed_discriminator(
     found by halving, with one draw of the noise, until the spread of score(D) − score(D_0), both [n], is ``amount``
     times that of score(D_0). ``score`` is called eight times.
     """
-    before = score(D_0)
+    before, changed = score(D_0), copy.deepcopy(D_0)
     wanted = amount * float(before.std())
+    weights = {name: weight for name, weight in D_0.named_parameters() if weight.ndim > 1}
+    noise = {name: _noise(weight, name, seed) for name, weight in weights.items()}
     low, high = 0.0, _MOST
-    changed = copy.deepcopy(D_0)
     for _ in range(_HALVINGS):
         size = (low + high) / 2
-        changed = _changed(D_0, size, seed)
+        with torch.no_grad():
+            for name, weight in weights.items():
+                changed.get_parameter(name).copy_(weight + size * float(weight.std()) * noise[name])
         low, high = (size, high) if float((score(changed) - before).std()) < wanted else (low, size)
     return changed
 
 
-@torch.no_grad()
-def _changed(D_0: Discriminator, size: float, seed: int) -> Discriminator:
-    changed = copy.deepcopy(D_0)
-    for name, weight in changed.named_parameters():
-        if weight.ndim > 1:
-            noise = torch.randn(weight.shape, generator=stream(seed, f"perturbation/{name}"))
-            weight += size * float(weight.std()) * noise.to(weight)
-    return changed
+def _noise(weight: Tensor, name: str, seed: int) -> Tensor:
+    return torch.randn(weight.shape, generator=stream(seed, f"perturbation/{name}")).to(weight)

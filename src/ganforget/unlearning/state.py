@@ -38,9 +38,9 @@ class CascadeState:
     """What has been added to the fake labels, so that scores meet a moving target (calibrated destination)."""
     work: Work = field(default_factory=Work)
     """Images that steps and checks have taken through the networks."""
-    G_scale: LossScale = field(default_factory=lambda: LossScale(1.0, active=False))
+    G_scale: LossScale = field(default_factory=LossScale.none)
     """For the gradients of networks in half precision (CUDA)."""
-    D_scale: LossScale = field(default_factory=lambda: LossScale(1.0, active=False))
+    D_scale: LossScale = field(default_factory=LossScale.none)
 
 
 def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
