@@ -37,6 +37,9 @@ class AuditOptions:
     holdout_path: Path | None = None
     """Folder or ZIP of images never trained on, where the data are a folder or ZIP (default: what the run records)."""
 
+    mirror: bool | None = None
+    """The original was trained with mirrored copies of the data (default: as the run or the model records)."""
+
     forget_class: tuple[int, ...] = ()
     """What was to be forgotten: every image of this class; repeat for several classes."""
 

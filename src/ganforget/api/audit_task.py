@@ -9,7 +9,7 @@ import torch
 from ganforget.api.audit_options import AuditOptions
 from ganforget.api.model import BUNDLED_MODELS, find_model, load_model
 from ganforget.api.selection import choose_forget_set, find_copies
-from ganforget.api.task import load_training_data
+from ganforget.api.task import load_training_data, trained_with_mirror
 from ganforget.audit.attacks.registry import ATTACKS
 from ganforget.audit.knowledge import FULL, QUICK
 from ganforget.audit.subject import AuditSubject, audit_images
@@ -46,8 +46,9 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
     assert options.original is not None
     unlearned, original = load_model(options.model), load_model(options.original)
     _require_like(unlearned, original, options.original)
-    splits = load_training_data(_data(options, original), original)
-    forget = _forget_set(options, splits, original)
+    mirror = trained_with_mirror(original) if options.mirror is None else options.mirror
+    splits = load_training_data(_data(options, original), original, mirror=mirror)
+    forget = _forget_set(options, splits, original, mirror=mirror)
     verified, warnings = [], []
     retrained = [load_model(folder) for folder in options.retrained]
     for folder, gan in zip(options.retrained, retrained, strict=True):
@@ -93,6 +94,7 @@ def _completed(options: AuditOptions, run: dict[str, Any] | None) -> AuditOption
             data=options.data or recorded.get("data"),
             data_path=options.data_path or _path(recorded, "data_path"),
             holdout_path=options.holdout_path or _path(recorded, "holdout_path"),
+            mirror=recorded.get("mirror") if options.mirror is None else options.mirror,
         )
         if not named:
             options = replace(options, forget=Path(str(options.model)) / "forget_set.json")
@@ -118,8 +120,8 @@ def _data(options: AuditOptions, original: Gan) -> DataSpec:
     return DataSpec(str(name), options.data_path, holdout_path=options.holdout_path)
 
 
-def _forget_set(options: AuditOptions, splits: DataSplits, original: Gan) -> ForgetSet:
-    forget = choose_forget_set(options, splits.train, data=splits.name, G=original.G)
+def _forget_set(options: AuditOptions, splits: DataSplits, original: Gan, *, mirror: bool) -> ForgetSet:
+    forget = choose_forget_set(options, splits.train, data=splits.name, G=original.G, mirror=mirror)
     if not forget.verified:
         raise ForgetSetError("The audit needs the training data that the forget images come from; name them.")
     if original.G.c_dim and splits.train.labels is None:
@@ -145,10 +147,11 @@ def _excludes(folder: Path, forget: ForgetSet) -> bool:
     record = next((p for p in (folder / "forget_set.json", place.parent / "forget_set.json") if p.exists()), None)
     if record is None:
         return False
-    seen = set(forget.hashes) - set(ForgetSet.read(record).hashes)
+    images = forget.hashes[: len(forget) // 2] if forget.mirrored else forget.hashes  # training mirrors by itself
+    seen = set(images) - set(ForgetSet.read(record).hashes)
     if seen:
         raise InputError(
-            f"{folder} was trained without other images: {len(seen)} of the {len(forget)} forget images were in its "
+            f"{folder} was trained without other images: {len(seen)} of the {len(images)} forget images were in its "
             "training set. Retrain with --exclude and this forget set."
         )
     return True

@@ -1,7 +1,5 @@
 """Choosing the forget set from options, the copies of its images elsewhere, and the retain images that go with it."""
 
-from pathlib import Path
-
 import numpy as np
 
 from ganforget.data import (
@@ -43,13 +41,10 @@ def choose_forget_set(
     if not mirror:
         return _choose(selection, train, data=data, G=G)
     plain = None if train is None else train.subset(np.arange(len(train) // 2))
-    if selection.forget is not None and selection.forget.suffix == ".json" and _is_mirrored(selection.forget):
+    file = selection.forget
+    if file is not None and file.suffix == ".json" and file.exists() and ForgetSet.read(file).mirrored:
         return _choose(selection, train, data=data, G=G)
     return with_mirror_images(_choose(selection, plain, data=data, G=G), train)
-
-
-def _is_mirrored(path: Path) -> bool:
-    return path.exists() and bool(ForgetSet.read(path).selection.get("mirrored"))
 
 
 def _choose(selection: ForgetSelection, train: ImageDataset | None, *, data: str, G: Generator | None) -> ForgetSet:

@@ -10,7 +10,16 @@ from typing import Any
 import torch
 
 from ganforget.api.snapshots import Snapshots, write_real
-from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet, ImageDataset, load_data
+from ganforget.data import (
+    DATA_NAMES,
+    DataSpec,
+    DataSplits,
+    ForgetSet,
+    ImageDataset,
+    load_data,
+    mirrored_dataset,
+    without_mirror_images,
+)
 from ganforget.devices import choose_device
 from ganforget.errors import DataError, InputError, Interrupted, NumericalError
 from ganforget.files import append_json_line, keep_json_lines, write_json
@@ -106,13 +115,20 @@ def _task(options: TrainOptions, exclude: Path | None) -> TrainingTask:
     splits = load_data(_data(options))
     train, excluded = splits.train, None
     if exclude is not None:
-        excluded = ForgetSet.load(exclude, train)
+        excluded = _excluded(exclude, train)
         train = train.subset(excluded.retain_indices(train))
     if len(train) < options.batch_size:
         raise InputError(f"There are {len(train)} images to train on; expected at least one batch: lower --batch-size.")
     networks = network_config(options.config, train)
     state = new_state(options.config, networks, device)
     return TrainingTask(options, splits, train, excluded, networks, state, device)
+
+
+def _excluded(path: Path, train: ImageDataset) -> ForgetSet:
+    """Return the forget set in ``path``; of one with mirror images the images alone, as training mirrors by itself."""
+    if not ForgetSet.read(path).mirrored:
+        return ForgetSet.load(path, train)
+    return without_mirror_images(ForgetSet.load(path, mirrored_dataset(train)), train)
 
 
 def _data(options: TrainOptions) -> DataSpec:

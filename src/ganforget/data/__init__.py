@@ -14,7 +14,7 @@ from ganforget.data.forget_selection import (
     forget_random,
 )
 from ganforget.data.forget_set import ForgetSet
-from ganforget.data.mirror import mirrored_dataset, with_mirror_images
+from ganforget.data.mirror import mirrored_dataset, with_mirror_images, without_mirror_images
 from ganforget.data.source import DATA_NAMES, DataSpec, class_counts, load_data, take_subset
 from ganforget.data.suggestion import did_you_mean
 
@@ -46,4 +46,5 @@ __all__ = [
     "take_subset",
     "to_tensor",
     "with_mirror_images",
+    "without_mirror_images",
 ]

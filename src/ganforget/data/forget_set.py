@@ -54,6 +54,11 @@ class ForgetSet:
         """Whether every image was found in the training set."""
         return self.indices is not None
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether it holds the mirror image of each of its images, in its second half."""
+        return bool(self.selection.get("mirrored"))
+
     def dataset(self, train: ImageDataset | None) -> ImageDataset:
         """Return the images to forget, from ``train`` or, where unverified, those carried along."""
         if self.indices is not None:

@@ -14,7 +14,7 @@ from ganforget.data.fingerprint import image_hash
 from ganforget.data.forget_set import ForgetSet, forget_at
 from ganforget.data.stored_images import mirrored_images
 
-__all__ = ["mirrored_dataset", "with_mirror_images"]
+__all__ = ["mirrored_dataset", "with_mirror_images", "without_mirror_images"]
 
 
 def mirrored_dataset(train: ImageDataset) -> ImageDataset:
@@ -22,6 +22,19 @@ def mirrored_dataset(train: ImageDataset) -> ImageDataset:
     labels = None if train.labels is None else np.tile(train.labels, 2)
     names = (*train.names, *(f"{name} (mirrored)" for name in train.names))
     return ImageDataset(mirrored_images(train.images), labels, train.num_classes, names)
+
+
+def without_mirror_images(forget: ForgetSet, train: ImageDataset) -> ForgetSet:
+    """Return the images of a forget set with mirror images alone; ``train`` are the images before they were doubled."""
+    assert forget.indices is not None
+    return forget_at(
+        train,
+        [at for at in forget.indices if at < len(train)],
+        task=forget.task,
+        data=forget.data,
+        classes=forget.classes,
+        selection={key: value for key, value in forget.selection.items() if key != "mirrored"},
+    )
 
 
 def with_mirror_images(forget: ForgetSet, mirrored: ImageDataset | None) -> ForgetSet:
