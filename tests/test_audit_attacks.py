@@ -115,10 +115,20 @@ def test_rmia_ranks_as_the_share_of_population_images_below():
 def test_reconstruction_is_a_fresh_inversion_of_each_image():
     held = knowledge()
     statistics = latent_statistics(GAN.G, seed=6)
-    config = InversionConfig(steps=TINY.inversion_steps, seed=6)
     assert TARGETS.labels is not None
     one_by_one = [
-        -float(invert(GAN.G, TARGETS.images[i : i + 1], TARGETS.labels[i : i + 1], statistics, config).errors)
+        -min(
+            float(
+                invert(
+                    GAN.G,
+                    TARGETS.images[i : i + 1],
+                    TARGETS.labels[i : i + 1],
+                    statistics,
+                    InversionConfig(steps=TINY.inversion_steps, seed=seed),
+                ).errors
+            )
+            for seed in (6, 7)
+        )
         for i in range(3)
     ]
     np.testing.assert_allclose(reconstruction(GAN, TARGETS, held)[:3], one_by_one, rtol=1e-3)

@@ -1,6 +1,6 @@
 """Inversion: the latents of images that the generator has made itself, and what is kept of them."""
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,18 @@ def test_the_best_that_was_seen_is_kept(gan: Gan, images: Tensor):
     assert (end.errors <= begin.errors).all()
     again = reconstruction_error(gan.G.synthesis(end.ws, noise_mode="const"), images)
     assert torch.allclose(again, end.errors, atol=1e-5)
+
+
+def test_of_several_starts_the_best_is_kept(gan: Gan, images: Tensor):
+    images = images + 0.2 * randn(6, 1, 8, 8, seed=3)
+    found = run(gan, images, steps=3, restarts=3, batch_size=4)
+    alone = [run(gan, images, steps=3, seed=seed, batch_size=4) for seed in (0, 1, 2)]
+    errors = torch.stack([each.errors for each in alone])
+    best = errors.argmin(dim=0)
+    assert len(best.unique()) > 1, "no start is the best for all images"
+    assert torch.equal(found.errors, errors.min(dim=0).values)
+    assert torch.equal(found.ws, torch.stack([each.ws for each in alone])[best, torch.arange(6)])
+    assert found.work == Work(*(sum(part) for part in zip(*(astuple(each.work) for each in alone), strict=True)))
 
 
 def test_images_do_not_see_each_other(gan: Gan, images: Tensor):

@@ -47,7 +47,7 @@ class Budget:
     walk_steps: int
     """Queries for each image by the attacker who may choose latents but sees no gradient."""
     restarts: int
-    """Starts of the latent search."""
+    """Starts of an inversion."""
     relearning_steps: tuple[int, ...]
     """Fine-tuning steps after which relearning is looked at; the first is 0."""
     relearning_images: int = 8

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -44,11 +44,14 @@ class InversionConfig:
     start_samples: int = 128
     """Samples for each class to choose the start from."""
 
+    restarts: int = 1
+    """Descents for each image, each from the best of samples of its own; the best is kept."""
+
     batch_size: int = 128
     """Images optimised side by side."""
 
     seed: int = 0
-    """Seed of the samples."""
+    """Seed of the samples; a restart's is one more than that of the one before."""
 
 
 @dataclass(frozen=True)
@@ -81,23 +84,28 @@ def invert(
     ``on_step(done, total)`` reports progress in image-steps. Raises NumericalError on NaN and Interrupted on a stop.
     """
     began, work = time.perf_counter(), Work()
-    parts, errors = [], []
-    total = len(images) * config.steps
-    starts = _start(G, images, labels, statistics, config, work)
+    total, done = len(images) * config.steps * config.restarts, 0
     batch = min(config.batch_size, learning_batch(G))
-    for first in range(0, len(images), batch):
-        chosen = slice(first, min(first + batch, len(images)))
+    found = []
+    for restart in range(config.restarts):
+        starts = _start(G, images, labels, statistics, replace(config, seed=config.seed + restart), work)
+        parts = []
+        for first in range(0, len(images), batch):
+            chosen = slice(first, min(first + batch, len(images)))
 
-        def report(step: int, first: int = first, count: int = chosen.stop - first) -> None:
-            if stop is not None and stop.requested:
-                raise Interrupted("Stopped during inversion; nothing was changed. Run the same command again.")
-            if on_step is not None:
-                on_step(first * config.steps + step * count, total)
+            def report(step: int, before: int = done, count: int = chosen.stop - first) -> None:
+                if stop is not None and stop.requested:
+                    raise Interrupted("Stopped during inversion; nothing was changed. Run the same command again.")
+                if on_step is not None:
+                    on_step(before + step * count, total)
 
-        ws, error = _descend(G, images[chosen], starts[chosen], statistics.std, config, work, report)
-        parts.append(ws)
-        errors.append(error)
-    ws, error = torch.cat(parts), torch.cat(errors)
+            parts.append(_descend(G, images[chosen], starts[chosen], statistics.std, config, work, report))
+            done += config.steps * (chosen.stop - first)
+        found.append([torch.cat(values) for values in zip(*parts, strict=True)])
+    ws, error = found[0]
+    for other_ws, other_error in found[1:]:
+        better = other_error < error
+        ws, error = torch.where(better[:, None, None], other_ws, ws), torch.where(better, other_error, error)
     if not torch.isfinite(error).all():
         raise NumericalError("Inversion became NaN or infinite; lower its learning rate.")
     return Inversion(ws, error, time.perf_counter() - began, work)

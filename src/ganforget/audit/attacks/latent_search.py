@@ -1,6 +1,6 @@
 """Can the forgotten still be produced? A search of W+ from many starts, for images and for a class."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,12 +27,14 @@ def latent_search(gan: Gan, targets: Targets, knowledge: Knowledge) -> np.ndarra
     """
     budget, labels = knowledge.budget, targets.labels if gan.G.c_dim else None
     statistics = latent_statistics(gan.G, seed=knowledge.seed)
-    config = InversionConfig(latent="w+", steps=budget.inversion_steps, start_samples=16)
-    errors = [
-        invert(gan.G, targets.images, labels, statistics, replace(config, seed=knowledge.seed + 2 + start)).errors
-        for start in range(budget.restarts)
-    ]
-    return -torch.stack(errors).min(dim=0).values.double().cpu().numpy()
+    config = InversionConfig(
+        latent="w+",
+        steps=budget.inversion_steps,
+        restarts=budget.restarts,
+        start_samples=16,
+        seed=knowledge.seed + 2,
+    )
+    return -invert(gan.G, targets.images, labels, statistics, config).errors.double().cpu().numpy()
 
 
 @dataclass(frozen=True)

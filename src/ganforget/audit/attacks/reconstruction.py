@@ -11,8 +11,13 @@ __all__ = ["reconstruction"]
 
 
 def reconstruction(gan: Gan, targets: Targets, knowledge: Knowledge) -> np.ndarray:
-    """Return minus the mean squared error of a fresh inversion in W, [N]; nothing of the original's latents is used."""
-    config = InversionConfig(steps=knowledge.budget.inversion_steps, seed=knowledge.seed + 1)
+    """Return minus the least mean squared error of fresh inversions in W, [N].
+
+    Nothing of the original's latents is used. Several starts, as the samples of one are shared by all images: what is
+    near to those by chance would shift all scores alike.
+    """
+    budget = knowledge.budget
+    config = InversionConfig(steps=budget.inversion_steps, restarts=budget.restarts, seed=knowledge.seed + 1)
     labels = targets.labels if gan.G.c_dim else None
     statistics = latent_statistics(gan.G, seed=knowledge.seed + 1)
     return -invert(gan.G, targets.images, labels, statistics, config).errors.double().cpu().numpy()
