@@ -61,6 +61,12 @@ def test_no_effect_is_called_one_as_seldom_as_the_level_says(references: int):
     assert np.mean(np.array(p_values) < 0.1) == pytest.approx(0.1, abs=0.08)
 
 
+def test_against_one_half_the_level_is_exact():
+    drawn = bootstrap(4, 5, draws=50)
+    effect = measure_effect((np.array([5.0, 6, 7, 8]), np.arange(5.0)), [], drawn, exchangeable=True)
+    assert effect.p == pytest.approx(2 / 126)  # of 9 over 4 orders two are as extreme
+
+
 def test_a_set_that_is_not_random_needs_three_references():
     random = np.random.default_rng(4)
     few = measure_effect(gan(random, 3.0), [gan(random), gan(random)], bootstrap(64, 180), exchangeable=False)

@@ -12,7 +12,7 @@ Two ways to say how far an unlearned GAN may be from the retrained ones by chanc
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.stats import mannwhitneyu, norm, t
 
 from ganforget.audit.statistics import Bootstrap
 from ganforget.evaluation.auc import auc
@@ -37,7 +37,7 @@ class Effect:
     deviation: float
     """Standard deviation of ``value`` by chance; infinite where it cannot be known."""
     p: float
-    """Two-sided p-value of no effect."""
+    """Two-sided p-value of no effect: Mann and Whitney's test against ½, else by ``deviation``."""
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return the two-sided interval of ``value``, within what an AUC can be."""
@@ -57,6 +57,8 @@ def measure_effect(scores: Pair, references: list[Pair], resamples: Bootstrap, *
     deviation = max(float(draws.std(ddof=1)), least)
     if not exchangeable:
         deviation = max(deviation, _training_deviation(areas))
+    elif not references:
+        return Effect(value, expected, deviation, float(np.asarray(mannwhitneyu(*scores))[1]))
     return Effect(value, expected, deviation, float(2 * norm.sf(abs(value) / deviation)))
 
 
