@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ganforget.api import preparation, task
+from ganforget.api import inverting, task
 from ganforget.inversion.invert import InversionConfig
 
 __all__ = ["take_few_steps"]
@@ -19,5 +19,5 @@ def take_few_steps(
     given = task.cascade_config
     monkeypatch.setattr(task, "cascade_config", lambda *of: replace(given(*of), **cascade))
     monkeypatch.setattr(
-        preparation, "InversionConfig", partial(InversionConfig, steps=steps, start_samples=start_samples)
+        inverting, "InversionConfig", partial(InversionConfig, steps=steps, start_samples=start_samples)
     )

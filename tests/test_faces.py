@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganforget.api import preparation, task
+from ganforget.api import inverting, task
 from ganforget.api.unlearning import run_unlearning
 from ganforget.data import ForgetSet
 from ganforget.inversion.invert import InversionConfig
@@ -46,7 +46,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_faces_are_forgotten_by_name(faces: Path, tmp_path: Path, monkeypatch: Any):
     given = task.cascade_config
     monkeypatch.setattr(task, "cascade_config", lambda *of: replace(given(*of), pool=8, check_interval=2))
-    monkeypatch.setattr(preparation, "InversionConfig", partial(InversionConfig, steps=2, start_samples=4))
+    monkeypatch.setattr(inverting, "InversionConfig", partial(InversionConfig, steps=2, start_samples=4))
     save_gan(small_gan(c_dim=0, resolution=SIDE, channels=3, D="resnet"), tmp_path / "model")
     names = tmp_path / "names.txt"
     names.write_text("00000/img00000003.png\n00000/img00000010.png\n")

@@ -11,7 +11,7 @@ from ganforget.api.preparation import Prepared
 from ganforget.api.reconstruction import reconstruction_errors
 from ganforget.api.task import UnlearningTask
 from ganforget.data import one_hot
-from ganforget.evaluation.calibration import AUC_AROUND_HALF
+from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_ERRORS
 from ganforget.evaluation.downstream import downstream_accuracy
 from ganforget.evaluation.evaluate import evaluate
 from ganforget.evaluation.measures import substitution_of
@@ -168,7 +168,7 @@ def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: C
     if prepared.cascade.config.destination == "calibrated":
         alike = after.get("auc_ut")
         even = check.d_reached if alike is None else abs(alike - 0.5) <= AUC_AROUND_HALF
-        return even and share <= SUBSTITUTION_DESTINATION
+        return even and share <= SUBSTITUTION_DESTINATION and _remade_alike(after)
     replaced = share <= SUBSTITUTION_DESTINATION or not ours
     if task.forget.task == "item":
         return auc > AUC_DESTINATION and replaced
@@ -180,6 +180,14 @@ def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: C
         if task.substitute == "other-class" and recall is not None:
             reached = reached and recall <= RECALL_DESTINATION
     return reached
+
+
+def _remade_alike(after: Measures) -> bool:
+    """Whether fresh inversions make forget images as well as unseen ones, as far as the two were measured."""
+    forgotten, unseen, error = (after.get(key) for key in ("rec_u", "rec_t", "rec_gap_error"))
+    if forgotten is None or unseen is None or error is None:
+        return True
+    return abs(forgotten - unseen) <= REC_GAP_ERRORS * error
 
 
 def _leak(after: Measures) -> str | None:
@@ -201,7 +209,7 @@ def _pictures(
     count = min(_SHOWN_IMAGES, cascade.latents.inverted)
     ws = cascade.latents.ws[:count]
     tensors = {
-        "forgotten": cascade.forget.images[torch.from_numpy(prepared.inverted[:count])],
+        "forgotten": cascade.forget.images[torch.from_numpy(prepared.inverted.images[:count])],
         "inversion": synthesise(original.G, ws),
         "substitute": prepared.substitutes[:count],
         "now": synthesise(unlearned.G, ws),

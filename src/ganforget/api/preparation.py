@@ -6,33 +6,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ganforget.api.inverting import Inverted, invert_forget_images
 from ganforget.api.task import UnlearningTask
 from ganforget.api.watch import PROBES, perturbed_original, watch_calibrated, watch_discriminator
-from ganforget.data import cache_folder
-from ganforget.errors import OutputError
-from ganforget.evaluation.calibration import AUC_AROUND_HALF, StopRuleCalibrated
+from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_ERRORS, StopRuleCalibrated
 from ganforget.evaluation.class_stop import class_stop_check, generated_destination, recorded_destination
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.reference import find_classifier
 from ganforget.evaluation.stop_rule import DiscriminatorCheck, GeneratorCheck, StopRuleForClass, StopRuleForItems
 from ganforget.interruption import StopRequest
-from ganforget.inversion.cache import generator_hash, inversion_key, read_inversion, write_inversion
-from ganforget.inversion.invert import Inversion, InversionConfig, invert
-from ganforget.models.latents import LatentStatistics, latent_statistics
+from ganforget.models.latents import latent_statistics
 from ganforget.models.pictures import Pictures, first_pictures, load_pictures, mean_square
 from ganforget.models.scoring import companion_count
 from ganforget.models.vgg import load_vgg16
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Progress
-from ganforget.randomness import permutation
 from ganforget.unlearning.cascade import Cascade, StopRule
 from ganforget.unlearning.fake_label import auto_fake_label, fake_label_warning
 from ganforget.unlearning.losses import Perceptual
 from ganforget.unlearning.material import anchor_pool, fix_images, forget_latents
 
-__all__ = ["Prepared", "invert_forget_images", "prepare"]
+__all__ = ["Prepared", "prepare"]
 
-_CLASS_INVERSIONS = 64
 _MAPPED_LATENTS = 1024
 
 
@@ -42,11 +37,9 @@ class Prepared:
 
     cascade: Cascade
     stop_rule: StopRule
-    inversion: Inversion
-    inverted: np.ndarray
-    """Which of the forget images were inverted."""
+    inverted: Inverted
     substitutes: Pictures
-    """Final substitutes of the inverted images, [n, C, H, W]."""
+    """Final substitutes of the images that are to be given one, [n, C, H, W]."""
     original_scores: Tensor
     fake_label_rule: str
     destination_rule: str
@@ -54,53 +47,14 @@ class Prepared:
     warnings: tuple[str, ...]
 
 
-def invert_forget_images(
-    task: UnlearningTask, statistics: LatentStatistics, progress: Progress, stop: StopRequest
-) -> tuple[Inversion, np.ndarray]:
-    """Invert the forget images, or take their latents from the cache; return them and which images they are."""
-    options, images = task.options, task.forget_images
-    most = options.invert or len(images)
-    if options.invert is None and task.forget.task == "class" and options.preset == "default":
-        most = _CLASS_INVERSIONS
-    chosen = np.sort(permutation(options.seed, "invert", len(images))[:most])
-    G = task.original.G
-    labels = images.labels[chosen] if G.c_dim and images.labels is not None else None
-    config = InversionConfig(latent=options.latent, seed=options.seed)
-    if options.micro_batch is not None:
-        config = replace(config, batch_size=min(config.batch_size, options.micro_batch))
-    pixels = load_pictures(images.subset(chosen), "cpu")
-    folder, key = cache_folder("inversions"), ""
-    if options.cache:
-        key = inversion_key(G, pixels, labels, config)
-        found = read_inversion(folder, key)
-        if found is not None:
-            progress.note(f"Latents of {len(chosen)} images come from the cache ({found.seconds:.1f} s are counted).")
-            device = next(G.parameters()).device
-            return Inversion(found.ws.to(device), found.errors.to(device), found.seconds, found.work), chosen
-    progress.stage("Inverting the images to forget")
-    inversion = invert(G, pixels, labels, statistics, config, stop=stop, on_step=progress.step)
-    if options.cache:
-        try:
-            write_inversion(
-                folder,
-                key,
-                inversion,
-                generator=generator_hash(G),
-                images=(task.forget.hashes[at] for at in chosen),
-            )
-        except OutputError as error:  # the work is done: not being able to keep it is no reason to stop
-            progress.warn(f"The inverted latents were not kept: {error}")
-    return inversion, chosen
-
-
 def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop: StopRequest) -> Prepared:
     """Build the cascade of ``task``. In zero-shot nothing here looks at a retain or holdout image."""
     options, original = task.options, task.original.to(device)
     config = task.config
     statistics = latent_statistics(original.G, seed=options.seed)
-    inversion, inverted = invert_forget_images(task, statistics, progress, stop)
+    inverted = invert_forget_images(task, statistics, progress, stop)
     progress.stage("Preparing the cascade")
-    work = inversion.work
+    work = inverted.inversion.work
     others = np.array([y for y in range(original.G.c_dim) if y not in task.forget.classes])
     count = PROBES + companion_count(original.D)
     samples = anchor_pool(original, others, count, seed=options.seed + 1_000_003, work=work)
@@ -113,8 +67,8 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     pool = anchor_pool(original, others, config.pool, seed=options.seed, work=work)
     latents = forget_latents(
         original.G,
-        inversion.ws,
-        None if labels is None else labels[inverted],
+        inverted.substituted.ws,
+        None if labels is None else labels[inverted.images],
         statistics,
         name=task.substitute,
         classes=task.forget.classes,
@@ -143,7 +97,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     )
     substitutes = first_pictures(latents.finals, latents.inverted)
     work.g_forward += len(substitutes)
-    distance = mean_square(original.G, inversion.ws, substitutes)
+    distance = mean_square(original.G, inverted.substituted.ws, substitutes)
     checks = (watch, GeneratorCheck(substitutes, distance))
     destination = None
     rule: StopRule
@@ -152,13 +106,14 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     elif calibration is not None:
         rule = StopRuleCalibrated(cascade, calibration, checks[1])
         text = f"|auc_ut − 0.5| ≤ {AUC_AROUND_HALF:g} and substitution ≤ 0.25"
+        if options.reconstruct and task.splits is not None:
+            text += f" and |rec_u − rec_t| ≤ {REC_GAP_ERRORS} rec_gap_error"
     else:
         rule = StopRuleForItems(cascade, *checks)
         text = "auc_lu > 0.8" + (" and substitution ≤ 0.25" if config.destination == "separated" else "")
     return Prepared(
         cascade,
         rule,
-        inversion,
         inverted,
         substitutes,
         forget_scores,

@@ -124,7 +124,7 @@ def _run(
         state = load_cascade(state, run / "checkpoint")
         progress.note(f"Goes on at step {state.step}.")
     keep_json_lines(run / "log.jsonl", lambda line: 0 < state.step >= line["step"])
-    spent = spending(task.options.max_cost, prepared.inversion.seconds, kimg_seconds)
+    spent = spending(task.options.max_cost, prepared.inverted.inversion.seconds, kimg_seconds)
     check = _cascade(prepared, state, run, progress, stop, spent)
     save_cascade(state, run / "checkpoint")  # also of a cascade that has ended: what follows can be stopped as well
     if stop.requested:
@@ -212,7 +212,7 @@ def _results(
 ) -> dict[str, Any]:
     options, config = task.options, prepared.cascade.config
     seconds = {
-        "inversion": prepared.inversion.seconds,
+        "inversion": prepared.inverted.inversion.seconds,
         "cascade": state.cascade_seconds,
         "checks": state.check_seconds,
     }
@@ -245,7 +245,9 @@ def _results(
         "schedule_steps": config.schedule_steps,
         "classes": list(task.forget.classes),
         "n_forget": len(task.forget),
-        "n_inverted": len(prepared.inverted),
+        "n_inverted": len(prepared.inverted.inversion.ws),
+        "n_substituted": len(prepared.inverted.images),
+        "substituted_rule": prepared.inverted.rule,
         "n_retain_seen": len(task.seen),
         "n_calibration": len(task.calibration),
         "membership": "verified" if task.forget.verified else "unverified",
@@ -253,7 +255,7 @@ def _results(
         "latent": options.latent,
         "lambda1": config.lambda1,
         "lambda2": config.lambda2,
-        "inversion_error": float(prepared.inversion.errors.mean()),
+        "inversion_error": float(prepared.inverted.inversion.errors.mean()),
         "fd_u_destination": prepared.class_destination,
         "extractor": measured.extractor,
         "fd_name": measured.fd_name,

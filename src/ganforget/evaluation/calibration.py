@@ -22,10 +22,13 @@ from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
 
-__all__ = ["AUC_AROUND_HALF", "CalibrationCheck", "StopRuleCalibrated"]
+__all__ = ["AUC_AROUND_HALF", "REC_GAP_ERRORS", "CalibrationCheck", "StopRuleCalibrated"]
 
 AUC_AROUND_HALF = 0.1
 """The calibrated destination: `auc_ut` at most so far from 0.5, over holdout images that calibrated nothing."""
+
+REC_GAP_ERRORS = 2
+"""The calibrated destination: standard errors that `rec_u` may be off from `rec_t`, where these are measured."""
 
 _ESTIMATE_AROUND_HALF = 0.02
 """How far the running estimate may be from it: the forget set's own scores are known exactly."""
@@ -67,7 +70,7 @@ class CalibrationCheck:
 
 @dataclass(frozen=True)
 class StopRuleCalibrated:
-    """Scores of forget and unseen images alike for D, substitution ≤ 0.25 for G."""
+    """Scores of forget and unseen images alike for D, substitution ≤ 0.25 of those that need a substitute for G."""
 
     cascade: Cascade
     discriminator: CalibrationCheck

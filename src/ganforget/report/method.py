@@ -103,6 +103,7 @@ def _method(results: dict[str, Any]) -> list[Row]:
         Row("Perceptual weight λ2", _number(results.get("lambda2")), "lambda2"),
         Row("Latent", LATENTS.get(latent, latent), "latent"),
         Row("Images inverted", "" if inverted is None else count(inverted), "n_inverted"),
+        Row("Images given a substitute", results.get("substituted_rule") or "", "n_substituted"),
         Row(
             "Error of the inversion",
             "" if error is None else f"{significant(error)} mean squared, of values in −1…1",

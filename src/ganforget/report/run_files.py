@@ -25,8 +25,10 @@ REQUIRED = {"task": TEXT, "mode": TEXT, "reached": FLAG, "steps": WHOLE, "before
 
 OPTIONAL = {
     **dict.fromkeys(("substitute", "destination", "preset", "fake_label_rule", "membership", "latent"), TEXT),
-    **dict.fromkeys(("extractor", "fd_name", "destination_rule"), TEXT),
-    **dict.fromkeys(("max_steps", "schedule_steps", "n_forget", "n_inverted", "n_retain_seen", "seed"), WHOLE),
+    **dict.fromkeys(("extractor", "fd_name", "destination_rule", "substituted_rule"), TEXT),
+    **dict.fromkeys(
+        ("max_steps", "schedule_steps", "n_forget", "n_inverted", "n_substituted", "n_retain_seen", "seed"), WHOLE
+    ),
     **dict.fromkeys(("fake_label", "lambda1", "lambda2", "inversion_error", "fd_u_destination"), NUMBER),
     **dict.fromkeys(("cost_kimg", "seconds_per_kimg"), NUMBER),
     **dict.fromkeys(("classes", "warnings"), LIST),

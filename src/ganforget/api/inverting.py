@@ -1,0 +1,108 @@
+"""The forget images' latents: inverted or out of the cache, and which of them the generator has to give up."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ganforget.api.task import UnlearningTask
+from ganforget.data import ImageDataset, cache_folder, image_hash
+from ganforget.errors import OutputError
+from ganforget.interruption import StopRequest
+from ganforget.inversion.cache import generator_hash, inversion_key, read_inversion, write_inversion
+from ganforget.inversion.invert import Inversion, InversionConfig, invert
+from ganforget.models.latents import LatentStatistics
+from ganforget.models.pictures import load_pictures
+from ganforget.progress import Progress
+from ganforget.randomness import permutation
+
+__all__ = ["Inverted", "invert_forget_images"]
+
+_CLASS_INVERSIONS = 64
+_LEAST_UNSEEN, _MOST_UNSEEN = 16, 64
+
+
+@dataclass(frozen=True, eq=False)
+class Inverted:
+    """Latents of the forget images, and which of these are to be given a substitute."""
+
+    inversion: Inversion
+    """Of all the forget images that were inverted; seconds and work are those of unseen images too."""
+    substituted: Inversion
+    """Those of the inverted ones that are to be given a substitute."""
+    images: np.ndarray
+    """Which of the forget images these are."""
+    rule: str
+    """Which ones these are, in words; empty where they are all."""
+
+
+def invert_forget_images(
+    task: UnlearningTask, statistics: LatentStatistics, progress: Progress, stop: StopRequest
+) -> Inverted:
+    """Invert the forget images, or take their latents from the cache, and choose which need a substitute.
+
+    With the calibrated destination those that G_0 makes better than the median of images that it never saw: a retrained
+    generator makes the others no worse. Few-shot takes these from the holdout set's calibration half; zero-shot, or
+    without a holdout set, has none to compare with, and takes the better half of the forget images.
+    """
+    options, images = task.options, task.forget_images
+    most = options.invert or len(images)
+    if options.invert is None and task.forget.task == "class" and options.preset == "default":
+        most = _CLASS_INVERSIONS
+    chosen = np.sort(permutation(options.seed, "invert", len(images))[:most])
+    inversion = _inverted(task, images, chosen, statistics, progress, stop, title="Inverting the images to forget")
+    if task.config.destination != "calibrated" or task.config.preset != "default":
+        return Inverted(inversion, inversion, chosen, "")
+    unseen = task.calibration[permutation(options.seed, "unseen", len(task.calibration))]
+    unseen = unseen[: min(max(len(chosen), _LEAST_UNSEEN), _MOST_UNSEEN)]
+    if len(unseen) >= _LEAST_UNSEEN:
+        assert task.splits is not None
+        holdout = task.splits.holdout
+        beside = _inverted(task, holdout, unseen, statistics, progress, stop, title="Inverting images never trained on")
+        work = replace(inversion.work)
+        work.add(beside.work)
+        inversion = replace(inversion, seconds=inversion.seconds + beside.seconds, work=work)
+        bound, rule = beside.errors.median(), f"made better than the median of {len(unseen)} unseen ones"
+    else:
+        bound, rule = inversion.errors.median(), "made best"
+    needed = torch.nonzero(inversion.errors <= torch.maximum(bound, inversion.errors.min())).flatten()
+    substituted = replace(inversion, ws=inversion.ws[needed], errors=inversion.errors[needed])
+    rule = f"the {len(needed)} of {len(chosen)} images that the original {rule}"
+    return Inverted(inversion, substituted, chosen[needed.cpu().numpy()], rule)
+
+
+def _inverted(
+    task: UnlearningTask,
+    images: ImageDataset,
+    chosen: np.ndarray,
+    statistics: LatentStatistics,
+    progress: Progress,
+    stop: StopRequest,
+    *,
+    title: str,
+) -> Inversion:
+    """Invert ``images`` at ``chosen``, or take their latents from the cache."""
+    options, G = task.options, task.original.G
+    images = images.subset(chosen)
+    labels = images.labels if G.c_dim else None
+    config = InversionConfig(latent=options.latent, seed=options.seed)
+    if options.micro_batch is not None:
+        config = replace(config, batch_size=min(config.batch_size, options.micro_batch))
+    pixels = load_pictures(images, "cpu")
+    folder, key = cache_folder("inversions"), ""
+    if options.cache:
+        key = inversion_key(G, pixels, labels, config)
+        found = read_inversion(folder, key)
+        if found is not None:
+            progress.note(f"Latents of {len(chosen)} images come from the cache ({found.seconds:.1f} s are counted).")
+            device = next(G.parameters()).device
+            return Inversion(found.ws.to(device), found.errors.to(device), found.seconds, found.work)
+    progress.stage(title)
+    inversion = invert(G, pixels, labels, statistics, config, stop=stop, on_step=progress.step)
+    if options.cache:
+        try:
+            hashes = (image_hash(image) for image in images.images)
+            write_inversion(folder, key, inversion, generator=generator_hash(G), images=hashes)
+        except OutputError as error:  # the work is done: not being able to keep it is no reason to stop
+            progress.warn(f"The inverted latents were not kept: {error}")
+    return inversion
