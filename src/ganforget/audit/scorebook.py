@@ -20,7 +20,7 @@ from ganforget.models.gan import Gan, model_hash
 
 __all__ = ["ScoreBook"]
 
-VERSION = 1
+VERSION = 2
 """To be raised when an attack changes, so that old scores are not taken for new ones."""
 
 
