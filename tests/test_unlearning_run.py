@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from ganforget.api import measuring, unlearning
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
 from ganforget.errors import InputError, Interrupted, ModelFileError
+from ganforget.evaluation import stop_rule
 from ganforget.files import read_json_lines
 from ganforget.models.gan import Gan, GanConfig, save_gan
 from ganforget.options import UnlearnOptions
@@ -63,12 +64,19 @@ def timeless(run: Path) -> tuple[bytes, dict[str, Any], list[dict[str, Any]]]:
     return (run / "model" / "model.safetensors").read_bytes(), results, log
 
 
-@pytest.mark.parametrize("destination", ["separated", "calibrated"])
-def test_a_resumed_run_ends_as_the_uninterrupted_one(model: Path, tmp_path: Path, destination: Any):
-    plain = run_unlearning(options(model, tmp_path / "plain", destination=destination)).run
+LATE: dict[str, Any] = {"destination": "separated", "mode": "zero-shot", "forget_random": 32}
+
+
+@pytest.mark.parametrize("more", [{"destination": "separated"}, {"destination": "calibrated"}, LATE], ids=str)
+def test_a_resumed_run_ends_as_the_uninterrupted_one(
+    model: Path, tmp_path: Path, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+):
+    if more is LATE:  # images that were kept aside join at the second check
+        monkeypatch.setattr(stop_rule, "AUC_DESTINATION", 0.0)
+    plain = run_unlearning(options(model, tmp_path / "plain", **more)).run
     assert plain is not None
     with pytest.raises(Interrupted, match="ganforget resume"):
-        run_unlearning(options(model, tmp_path / "stopped", destination=destination), StopAt(4))
+        run_unlearning(options(model, tmp_path / "stopped", **more), StopAt(4))
     (run,) = (tmp_path / "stopped").iterdir()
     assert not (run / "results.json").exists()
     assert resume_unlearning(run).run == run

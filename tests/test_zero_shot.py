@@ -17,6 +17,7 @@ from ganforget.api.preparation import Prepared, prepare
 from ganforget.api.task import UnlearningTask, resolve_task
 from ganforget.data import DataSpec, DataSplits, ImageDataset, load_data
 from ganforget.evaluation.reference import measure_reference
+from ganforget.evaluation.stop_rule import StopRuleForItems
 from ganforget.interruption import StopRequest
 from ganforget.models.gan import Gan, GanConfig, save_gan
 from ganforget.options import UnlearnOptions
@@ -32,6 +33,7 @@ KINDS: list[dict[str, Any]] = [
     ITEMS,
     ITEMS | {"substitute": "projection", "latent": "w+", "lambda2": 0.5},
     ITEMS | {"preset": "paper"},
+    ITEMS | {"forget_random": 32},
     SEVEN,
     SEVEN | {"preset": "paper", "substitute": "average"},
 ]
@@ -172,6 +174,28 @@ def test_a_class_is_forgotten_by_mapped_latents_as_well(model: Path, mode: str):
     assert prepared.cascade.anchors.c is not None
     assert not prepared.cascade.anchors.c[:, 7].any(), "anchors are of the other classes"
     assert torch.equal(prepared.substitutes[:], latents.finals[:6])
+
+
+@pytest.mark.parametrize(
+    ("mode", "kind", "count"),
+    [
+        ("zero-shot", ITEMS | {"forget_random": 33}, 8),
+        ("zero-shot", ITEMS | {"forget_random": 31}, 0),
+        ("zero-shot", ITEMS | {"forget_random": 33, "destination": "calibrated"}, 0),
+        ("zero-shot", ITEMS | {"forget_random": 33, "preset": "paper"}, 0),
+        ("zero-shot", SEVEN, 0),
+        ("few-shot", ITEMS | {"forget_random": 33}, 0),
+    ],
+    ids=str,
+)
+def test_zero_shot_keeps_a_fourth_of_many_images_aside(model: Path, mode: str, kind: dict[str, Any], count: int):
+    prepared = prepare(resolve(model, mode, kind), CPU, Silent(), StopRequest())
+    aside = prepared.cascade.aside
+    assert (0 if aside is None else len(aside.unique())) == count
+    if aside is not None:
+        assert isinstance(prepared.stop_rule, StopRuleForItems)
+        check = prepared.stop_rule.discriminator
+        assert torch.equal(check.probes[:], prepared.cascade.forget.images[aside])
 
 
 def test_fake_labels(model: Path):

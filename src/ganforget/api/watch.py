@@ -19,10 +19,13 @@ from ganforget.unlearning.material import Fixed, fix_images
 from ganforget.unlearning.perturbation import perturbed_discriminator
 from ganforget.work import Work
 
-__all__ = ["PROBES", "perturbed_original", "watch_calibrated", "watch_discriminator"]
+__all__ = ["PROBES", "kept_aside", "perturbed_original", "watch_calibrated", "watch_discriminator"]
 
 PROBES = 64
 """Samples of G_0 that probe D in zero-shot, and that say how far a perturbation has moved it."""
+
+_ASIDE_SHARE, _LEAST_ASIDE, _MOST_ASIDE = 4, 8, 128
+"""One in four forget images is a probe in zero-shot, at most 128; fewer than 8 tell too little."""
 
 _WATCHED = 512
 """Most forget images, and most probes, that a check scores."""
@@ -45,8 +48,9 @@ def watch_discriminator(
     """Return the retain images that D trains on (None in zero-shot), the check of D, and D_0's forget scores.
 
     Few-shot keeps half of its few retain images aside, a few as companions of every score and the others as
-    probes. Zero-shot takes ``samples`` of G_0 for both: ``PROBES`` of them, then the companions. So does the paper's
-    preset, which trains on all its retain images.
+    probes. Zero-shot takes ``samples`` of G_0 for both: ``PROBES`` of them, then the companions; but where D is to
+    score many forget images below retain images, a part of these are the probes. The paper's preset, which trains on
+    all its retain images, takes samples.
     """
     D_0, group = task.original.D, companion_count(task.original.D)
     companions, probes, probe_c = _probes(samples)
@@ -54,8 +58,9 @@ def watch_discriminator(
         forget_scores = scores(D_0, forget.images, forget.c, companions)
         before = scores(D_0, probes, probe_c, companions)
         work.d_forward += len(forget) + len(probes) + 2 * group
-        watched = _watched(task, forget, forget_scores)
-        return None, DiscriminatorCheck(companions, *watched, forget_scores, probes, probe_c, before), forget_scores
+        watched, watched_scores = _watched(task, forget, forget_scores)
+        check = DiscriminatorCheck(companions, watched, watched_scores, forget_scores, probes, probe_c, before)
+        return None, _with_probes_aside(task, check), forget_scores
     device = samples.images.device
     seen = permutation(task.options.seed, "probes", len(task.seen))
     aside = min(len(seen) // 2, _WATCHED) if task.options.preset == "default" else 0
@@ -122,10 +127,34 @@ def _probes(samples: Fixed) -> tuple[Companions, Pictures, Tensor | None]:
     return Companions(samples.images[PROBES:]), samples.images[:PROBES], probe_c
 
 
+def _with_probes_aside(task: UnlearningTask, check: DiscriminatorCheck) -> DiscriminatorCheck:
+    """Return ``check`` with every fourth forget image as a probe, where there are enough, and where they can be."""
+    count = min(len(check.watched) // _ASIDE_SHARE, _MOST_ASIDE)
+    ours = task.forget.task == "item" and task.config.destination == "separated"
+    if not ours or task.options.preset != "default" or count < _LEAST_ASIDE:
+        return check
+    order = torch.from_numpy(permutation(task.options.seed, "aside", len(check.watched))[:count].copy())
+    aside = order.sort().values
+    there = aside.to(check.watched.images.device)
+    c = None if check.watched.c is None else check.watched.c[there]
+    return replace(
+        check, aside=aside, probes=check.watched.images[there], probe_c=c, probe_scores=check.watched_scores[aside]
+    )
+
+
 def _watched(task: UnlearningTask, forget: Fixed, forget_scores: Tensor) -> tuple[Fixed, Tensor]:
     """Return the forget images that every check scores, and D_0's scores of them: a seeded sample of many."""
-    rows = torch.from_numpy(permutation(task.options.seed, "watched", len(forget))[:_WATCHED].copy()).sort().values
+    rows = _watched_rows(task, len(forget))
     return forget.rows(rows.to(forget.images.device)), forget_scores[rows]
+
+
+def _watched_rows(task: UnlearningTask, count: int) -> Tensor:
+    return torch.from_numpy(permutation(task.options.seed, "watched", count)[:_WATCHED].copy()).sort().values
+
+
+def kept_aside(task: UnlearningTask, check: DiscriminatorCheck) -> Tensor | None:
+    """Return which of all the forget images are the probes of ``check``; None where none are."""
+    return None if check.aside is None else _watched_rows(task, len(task.forget))[check.aside]
 
 
 def _seen(task: UnlearningTask, which: np.ndarray, device: torch.device) -> tuple[Pictures, Tensor | None]:

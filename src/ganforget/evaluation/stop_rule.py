@@ -4,9 +4,10 @@
 from what D_0 gave images of their kind, by how D's scores of probes, on which D is not trained, have moved: a straight
 line through (before, now), and the spread of the probes about it. Few-shot: the seen retain images (and for items the
 forget images, which are a random part of the training set) are of their kind, and half of the seen retain images are
-kept aside as probes. Zero-shot: the forget images are of their kind, and fresh samples of G_0 are the probes; real
-images drift further than samples do, so its margin is wider. The true `auc_lu`, over retain images that the cascade
-never saw, is measured afterwards.
+kept aside as probes. Zero-shot: the forget images are of their kind, and a part of them, on which D is not trained at
+first, are the probes; once the estimate has arrived they join, and D goes on until it scores them like the others. Of
+few forget images none can be spared: then samples of G_0 are the probes, which drift less than real images do, so the
+margin is wider. The true `auc_lu`, over retain images that the cascade never saw, is measured afterwards.
 """
 
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ __all__ = [
     "SUBSTITUTION_DESTINATION",
     "DiscriminatorCheck",
     "GeneratorCheck",
+    "Look",
     "StopRuleForClass",
     "StopRuleForItems",
     "is_substituted",
@@ -51,11 +53,28 @@ RECALL_DESTINATION = 0.05
 LOOK = 64
 """Samples of a class for a first look; only what looks reached is confirmed with more."""
 
+_ASIDE_MARGIN = 0.05
+"""How far beyond 0.8 the estimate must be where forget images are the probes, as in few-shot."""
+
+_ASIDE_AHEAD = 0.6
+"""D scores the forget images that joined late like the others: at most this AUC."""
+
 _CLASS_CHECKS = 4
 """A class is generated, and looked at, in every fourth check."""
 
 ReferenceScores = Float[Tensor, "references"]
 ForgetScores = Float[Tensor, "forgotten"]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a look at D found."""
+
+    values: dict[str, float]
+    aside: PerImage | None = None
+    """D's scores of the forget images kept aside, while they are."""
+    ahead: float = 0.5
+    """Once they have joined: how often D scores one of them above another forget image."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +93,31 @@ class DiscriminatorCheck:
     probe_c: Labels | None
     probe_scores: PerImage
     """D_0's scores of the probes."""
+    aside: Tensor | None = None
+    """Where the probes are forget images kept aside: their positions among the watched ones."""
 
     def before(self) -> dict[str, float]:
         """Return what ``estimate`` finds in D_0, from its scores at hand."""
         return self._values(self.watched_scores, self.probe_scores)
 
-    def estimate(self, state: CascadeState) -> dict[str, float]:
+    def estimate(self, state: CascadeState) -> Look:
         """Return the estimate of `auc_lu`, the mean score of the forget images, and D's drift on the probes."""
         now = scores(state.D, self.watched.images, self.watched.c, self.companions)
+        state.work.d_forward += len(now) + companion_count(state.D)
+        if self.aside is not None:
+            return self._look_aside(state, now, self.aside)
         probes = scores(state.D, self.probes, self.probe_c, self.companions)
-        state.work.d_forward += len(now) + len(probes) + 2 * companion_count(state.D)
-        return self._values(now, probes)
+        state.work.d_forward += len(probes) + companion_count(state.D)
+        return Look(self._values(now, probes))
+
+    def _look_aside(self, state: CascadeState, now: Tensor, aside: Tensor) -> Look:
+        """Return a look whose probes are forget images; what they said when they joined holds from then on."""
+        learned = torch.ones(len(now), dtype=torch.bool)
+        learned[aside] = False
+        if state.joined is None:
+            return Look(self._values(now[learned], now[aside]), now[aside])
+        ahead = auc(now[aside].double(), now[learned].double())
+        return Look(self._values(now, state.joined), None, ahead)
 
     def _values(self, now: Tensor, probes: Tensor) -> dict[str, float]:
         estimate = predicted_auc(self.reference_scores, self.probe_scores, probes, now)
@@ -144,12 +177,18 @@ class StopRuleForItems:
     generator: GeneratorCheck
 
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
-        config = self.cascade.config
-        values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
+        config, aside = self.cascade.config, self.discriminator.aside is not None
+        look = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
+        values, margin = look.values, _ASIDE_MARGIN if aside else config.auc_margin
         values["substitution"] = self.generator.measure(self.cascade, state)
-        d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
+        d_reached, join = values["auc_lu"] > AUC_DESTINATION + margin, None
+        if aside and state.joined is None:
+            # two looks in a row, as the first of many to be beyond is beyond by chance
+            again = previous is not None and previous.values["auc_lu"] > AUC_DESTINATION + margin
+            join, d_reached = (look.aside if d_reached and again else None), False
+        d_reached = d_reached and look.ahead <= _ASIDE_AHEAD
         g_reached = is_substituted(values["substitution"], config)
-        return Check(values, d_reached, g_reached or config.destination == "paper")
+        return Check(values, d_reached, g_reached or config.destination == "paper", join=join)
 
 
 @dataclass(frozen=True)
@@ -167,7 +206,7 @@ class StopRuleForClass:
 
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
         config = self.cascade.config
-        values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
+        values = _look_at_discriminator(self.discriminator, self.cascade, state, previous).values
         if (
             previous is not None
             and state.step % (_CLASS_CHECKS * config.check_interval)
@@ -215,10 +254,10 @@ class StopRuleForClass:
 
 def _look_at_discriminator(
     discriminator: DiscriminatorCheck, cascade: Cascade, state: CascadeState, previous: Check | None
-) -> dict[str, float]:
+) -> Look:
     """Return D's estimates; what is known of D_0, or of a D that has rested since, is not computed again."""
     if state.step == 0:
-        return discriminator.before()
+        return Look(discriminator.before())
     if previous is not None and previous.d_reached and cascade.config.preset == "default":
-        return {name: previous.values[name] for name in ("auc_lu", "score_forget", "score_drift")}
+        return Look({name: previous.values[name] for name in ("auc_lu", "score_forget", "score_drift")})
     return discriminator.estimate(state)

@@ -24,6 +24,8 @@ class Check:
     g_reached: bool
     score_gap: float = 0.0
     """How much higher D should score the forget images on average (calibrated destination)."""
+    join: Tensor | None = None
+    """D's scores of the forget images kept aside, once D is to learn on these as well."""
 
     @property
     def reached(self) -> bool:
@@ -48,6 +50,8 @@ class Cascade:
     retain: Fixed | None
     """As many retain images as the forget set holds; None in zero-shot."""
     perceptual: Perceptual | None = None
+    aside: Tensor | None = None
+    """Positions of forget images that D is not trained on until they join: they tell how images of their kind drift."""
     sham: bool = False
     """Leave the unlearning losses out: what learning alone does."""
     work: Work = field(default_factory=Work)

@@ -51,7 +51,8 @@ def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     device = cascade.latents.ws.device
     count = forget_count(cascade)
     held_from = cascade.anchors if cascade.retain is None else cascade.retain
-    chosen = cyclic(len(cascade.forget), count, config.seed, "forget", step, device)
+    pool = _learned_forget(cascade, state)
+    chosen = pool[cyclic(len(pool), count, config.seed, "forget", step, device)]
     held = cyclic(len(held_from), count, config.seed, "held", step, device)
     anchor = cyclic(len(cascade.anchors), count, config.seed, "d_anchors", step, device)
     parts = [(cascade.forget, chosen), (held_from, held), (cascade.anchors, anchor)]
@@ -70,6 +71,14 @@ def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     if config.r1_interval and config.r1_gamma and step % config.r1_interval == 0:
         terms["r1"] = learned_r1(cascade, state, held_from.images[held], rows_of(held_from.c, held))
     return descend(state.D_optimizer, terms, state.D_scale)
+
+
+def _learned_forget(cascade: Cascade, state: CascadeState) -> Tensor:
+    """Return the positions of the forget images that D learns on: without those that are kept aside."""
+    everything = torch.ones(len(cascade.forget), dtype=torch.bool, device=cascade.latents.ws.device)
+    if cascade.aside is not None and state.joined is None:
+        everything[cascade.aside] = False
+    return everything.nonzero().flatten()
 
 
 def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
+from torch import Tensor
 
 from ganforget.errors import ModelFileError
 from ganforget.files import make_folder, read_json, write_bytes, write_json
@@ -36,6 +37,8 @@ class CascadeState:
     g_reached: bool = False
     label_shift: float = 0.0
     """What has been added to the fake labels, so that scores meet a moving target (calibrated destination)."""
+    joined: Tensor | None = None
+    """D's scores of the forget images kept aside when D began to learn on these as well; None while it does not."""
     work: Work = field(default_factory=Work)
     """Images that steps and checks have taken through the networks."""
     G_scale: LossScale = field(default_factory=LossScale.none)
@@ -69,6 +72,8 @@ def save_cascade(state: CascadeState, folder: Path) -> None:
     tensors["counters"] = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
     tensors["scales"] = torch.tensor([state.G_scale.value, state.D_scale.value], dtype=torch.float64)
     tensors["work"] = torch.tensor(list(asdict(state.work).values()), dtype=torch.int64)
+    if state.joined is not None:
+        tensors["joined"] = state.joined
     write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
     write_json(folder / "about.json", {"schema_version": 1, "kind": "unlearning"})
 
@@ -84,6 +89,7 @@ def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
     for (name, kind), value in zip(_COUNTERS.items(), counters, strict=True):
         setattr(state, name, kind(value))
     state.work = Work(*tensors["work"].tolist())
+    state.joined = tensors.get("joined")
     if "scales" in tensors and tensors["scales"].numel() == 2:  # else a state of before there were any
         state.G_scale.value, state.D_scale.value = tensors["scales"].tolist()
     return state
