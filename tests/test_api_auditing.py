@@ -118,6 +118,14 @@ def test_the_report_says_the_verdict_and_stands_alone(audited: Path):
         assert sentence.split(".")[0] in page
 
 
+def test_the_report_is_written_again(audited: Path, tmp_path: Path):
+    again = tmp_path / audited.name
+    shutil.copytree(audited, again)
+    (again / "report.html").unlink()
+    assert main(["report", str(again), "--quiet"]) == 0
+    assert (again / "report.html").read_text() == (audited / "report.html").read_text()
+
+
 def test_without_retrained_gans_it_says_what_it_cannot_claim(world: World, tmp_path: Path):
     result = run_audit(options(world, tmp_path, attacks=("logan", "d_difference"), quality=False))
     assert result.audit["attacks"][0]["judged"]

@@ -24,8 +24,8 @@ def roc_chart(name: str, curves: dict[str, dict[str, list[float]]], *, logarithm
     below one image on either side has no place on them.
     """
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(320 / POINTS_PER_INCH, 300 / POINTS_PER_INCH))
-        axes = figure.add_axes((0.17, 0.14, 0.8, 0.82))
+        figure = Figure(figsize=(400 / POINTS_PER_INCH, 300 / POINTS_PER_INCH))
+        axes = figure.add_axes((0.14, 0.14, 0.83, 0.82))
         least = _least(curves) if logarithmic else 0.0
         for role, curve in sorted(curves.items(), key=lambda item: item[0] == "unlearned"):
             values = {key: np.maximum(np.array(points), least) for key, points in curve.items()}
