@@ -37,7 +37,7 @@ COLUMNS = ("reached", "r", "acc", "substitution", "auc_ut", "auc_lu", "rec_u −
 
 
 def run_row(choice: str, value: str, seed: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Run one value of one choice in a temporary folder and return what is kept of it; or what was run of it already."""
+    """Run one value of one choice in a temporary folder, or find it among ``rows``; return what is kept of it."""
     given: dict[str, Any] = {"forget_random": 64} | CHOICES[choice][value]
     place = {"choice": choice, "value": value, "seed": seed}
     for row in rows:
