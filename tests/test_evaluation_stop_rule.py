@@ -20,6 +20,7 @@ from ganforget.evaluation.stop_rule import (
     Look,
     StopRuleForClass,
     StopRuleForItems,
+    look_at_generator,
     predicted_auc,
 )
 from ganforget.models.scoring import Companions, scores
@@ -385,3 +386,18 @@ def test_a_look_that_says_reached_is_confirmed(
     check = StopRuleForClass(cascade, *checks, 150.0, recall=False)(state, previous)
     assert check.g_reached == reached
     assert state.work == Work(g_forward=samples)
+
+
+@pytest.mark.parametrize(
+    ("step", "before", "looked"),
+    [(2, 0.9, False), (4, 0.9, True), (2, 0.34, True), (2, None, True), (6, 0.9, True)],
+)
+def test_a_generator_far_from_its_side_is_looked_at_in_every_second_check(
+    step: int, before: float | None, looked: bool
+):
+    cascade, state = begin()  # a check every 2 steps, at most 6
+    state.step = step
+    previous = None if before is None else Check({"substitution": before}, False, False)
+    found = look_at_generator(generator_check(cascade), cascade, state, previous)
+    assert found == (pytest.approx(1.0, rel=1e-5) if looked else before)
+    assert (state.work.g_forward > 0) == looked

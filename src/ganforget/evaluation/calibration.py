@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 from torch import Tensor
 
 from ganforget.evaluation.auc import auc
-from ganforget.evaluation.stop_rule import GeneratorCheck, is_substituted
+from ganforget.evaluation.stop_rule import GeneratorCheck, is_substituted, look_at_generator
 from ganforget.models.pictures import DrawnPictures, LoadedPictures
 from ganforget.models.scoring import Companions, companion_count, scores
 from ganforget.shapes import Images, Labels, PerImage, UnseenScores
@@ -83,6 +83,6 @@ class StopRuleCalibrated:
         else:
             values, gap = self.discriminator.estimate(state)
             d_reached = abs(values["auc_ut"] - 0.5) <= _ESTIMATE_AROUND_HALF and values["alike"] >= _ALIKE
-        values["substitution"] = self.generator.measure(self.cascade, state)
+        values["substitution"] = look_at_generator(self.generator, self.cascade, state, previous)
         g_reached = is_substituted(values["substitution"], self.cascade.config)
         return Check(values, d_reached, g_reached, score_gap=gap)

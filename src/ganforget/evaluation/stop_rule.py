@@ -38,6 +38,7 @@ __all__ = [
     "StopRuleForClass",
     "StopRuleForItems",
     "is_substituted",
+    "look_at_generator",
     "predicted_auc",
 ]
 
@@ -52,6 +53,9 @@ RECALL_DESTINATION = 0.05
 
 LOOK = 64
 """Samples of a class for a first look; only what looks reached is confirmed with more."""
+
+_FAR = 0.1
+"""Further than this from its destination `substitution` does not get there between two checks."""
 
 _ASIDE_MARGIN = 0.05
 """How far beyond 0.8 the estimate must be where forget images are the probes, as in few-shot."""
@@ -163,6 +167,17 @@ class GeneratorCheck:
         return mean_square(state.G_ema, ws, self.targets) / max(self.original_distance, 1e-12)
 
 
+def look_at_generator(
+    generator: GeneratorCheck, cascade: Cascade, state: CascadeState, previous: Check | None
+) -> float:
+    """Return `substitution`; while it is far from its destination, it is measured in every second check only."""
+    config, known = cascade.config, None if previous is None else previous.values.get("substitution")
+    between = state.step % (2 * config.check_interval) and state.step < config.max_steps
+    if known is not None and between and known > SUBSTITUTION_DESTINATION + _FAR:
+        return known
+    return generator.measure(cascade, state)
+
+
 def is_substituted(substitution: float, config: CascadeConfig) -> bool:
     """Whether an estimate of `substitution` lies beyond G's side of the destination, margin included."""
     return substitution <= SUBSTITUTION_DESTINATION - config.margin
@@ -180,7 +195,7 @@ class StopRuleForItems:
         config, aside = self.cascade.config, self.discriminator.aside is not None
         look = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
         values, margin = look.values, _ASIDE_MARGIN if aside else config.auc_margin
-        values["substitution"] = self.generator.measure(self.cascade, state)
+        values["substitution"] = look_at_generator(self.generator, self.cascade, state, previous)
         d_reached, join = values["auc_lu"] > AUC_DESTINATION + margin, None
         if aside and state.joined is None:
             # two looks in a row, as the first of many to be beyond is beyond by chance
