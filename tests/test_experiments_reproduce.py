@@ -165,6 +165,15 @@ def test_ffhqs_tables_at_small_scale(tmp_path: Path):
     assert rows_of(tmp_path / "out")[0]["results"]["after"]["auc_ut"] is not None, "measured on the images never seen"
 
 
+def test_rows_are_found_by_what_a_dry_run_calls_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    asked = ["reproduce", "table-2", "--data", "digits", "--seeds", "0", "--dry-run", "--outdir", str(tmp_path)]
+    assert main([*asked, "--only", "item-64, few-shot, truncation, paper preset"]) == 0
+    first = capsys.readouterr().out
+    assert first.startswith("table-2: 1 runs")
+    assert main([*asked, "--only", "item-64 few-shot truncation, paper"]) == 0
+    assert capsys.readouterr().out == first
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     out = tmp_path / "out"
     assert (

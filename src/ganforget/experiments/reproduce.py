@@ -76,12 +76,18 @@ def _planned(experiment: Experiment, options: ReproduceOptions) -> tuple[Plan, l
     retrains = experiment.name in ("table-14", "baseline")
     kimg = (options.retrain_kimg or original_kimg(model)) if retrains else 0.0
     plan = Plan(target, options.seeds, options.max_cost, options.sham, kimg)
-    rows = [row for row in experiment.rows(plan) if all(text in row.name for text in options.only)]
+    rows = [row for row in experiment.rows(plan) if all(_holds(row, text) for text in options.only)]
     if not rows:
         names = list(dict.fromkeys(row.name for row in experiment.rows(plan)))
         wanted = " and ".join(options.only)
         raise InputError(f"No row of {experiment.name} holds {wanted}; its rows are such as {shortened(names)}.")
     return plan, rows
+
+
+def _holds(row: Row, text: str) -> bool:
+    """Whether a row is called so, by its title or as a dry run lists its configurations; commas are no matter."""
+    names = (row.name, *(configuration.words for configuration in row.configurations))
+    return any(text.replace(",", "") in name.replace(",", "") for name in names)
 
 
 def _all(rows: list[Row]) -> tuple[Configuration, ...]:
