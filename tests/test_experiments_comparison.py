@@ -136,6 +136,28 @@ def test_both_pages_hold_the_same_figures(baseline: dict[str, Any], tmp_path: Pa
     assert "http" not in page.replace("http://www.w3.org", "").replace("http-equiv", "")
 
 
+@pytest.mark.parametrize(
+    ("distances", "words"),
+    [
+        ((9.0, 5.2, 5.1), "its best is 5.10 at 300 kimg, and it is first within 5% of it at 200 kimg."),
+        ((9.0, 6.2, 6.1), "its best is 6.10 at 300 kimg."),
+    ],
+)
+def test_a_retraining_that_does_not_arrive_says_how_near_it_came(
+    baseline: dict[str, Any], tmp_path: Path, distances: tuple[float, ...], words: str
+):
+    points = [{"kimg": 100.0 * (n + 1), "seconds": None, "fd_l": fd} for n, fd in enumerate(distances)]
+    curve = {
+        "words": "retrain",
+        "curve": points,
+        "original": {"kimg": 300.0, "fd_l": 5.0},
+        "to_original_distance": None,
+    }
+    baseline |= {"curves": [curve], "differences": [], "pictures": [], "scores": {}, "made_of": "1 run."}
+    write_markdown(baseline, tmp_path / "b.md")
+    assert f"does not reach it; {words}" in (tmp_path / "b.md").read_text()
+
+
 def test_pictures_and_histograms_are_embedded(baseline: dict[str, Any], tmp_path: Path):
     line = baseline["lines"][3]
     images = tmp_path / line["runs_at"][0] / "images"

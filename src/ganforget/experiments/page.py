@@ -16,6 +16,9 @@ __all__ = ["write_markdown", "write_page"]
 
 _ROOMS = ("ganforget.experiments", "ganforget.report")
 
+_NEAR = 0.05
+"""A retraining that does not arrive is near within this share of the original's distance."""
+
 _GROUPS = (
     ("retain", "training images"),
     ("holdout", "test images"),
@@ -72,15 +75,9 @@ def _curves(comparison: dict[str, Any], *, drawn: bool = False) -> list[dict[str
     found = []
     for number, curve in enumerate(filter(None, comparison["curves"])):
         points, original, there = curve["curve"], curve["original"], curve["to_original_distance"]
-        best = min(points, key=lambda point: point["fd_l"])
-        arrival = (
-            f"reaches it at {there['kimg']:g} kimg" + (f", {duration(there['seconds'])}" if there["seconds"] else "")
-            if there
-            else f"does not reach it; its best is {significant(best['fd_l'])} at {best['kimg']:g} kimg"
-        )
         sentence = (
             f"the original, of {original['kimg']:g} kimg, has a distance of {significant(original['fd_l'])} to the "
-            f"retain images. Retraining {arrival}."
+            f"retain images. Retraining {_arrival(points, original['fd_l'], there)}."
         )
         entry: dict[str, Any] = {"words": curve["words"], "sentence": sentence}
         if drawn:
@@ -90,6 +87,16 @@ def _curves(comparison: dict[str, Any], *, drawn: bool = False) -> list[dict[str
             entry["svg"] = line_chart(f"curve-{number}", kimg, [line, level], across="kimg")
         found.append(entry)
     return found
+
+
+def _arrival(points: list[dict[str, Any]], goal: float, there: dict[str, Any] | None) -> str:
+    """Return when a retraining arrives at the original's distance ``goal``, or how near it comes."""
+    if there:
+        return f"reaches it at {there['kimg']:g} kimg" + (f", {duration(there['seconds'])}" if there["seconds"] else "")
+    best = min(points, key=lambda point: point["fd_l"])
+    text = f"does not reach it; its best is {significant(best['fd_l'])} at {best['kimg']:g} kimg"
+    near = next((point["kimg"] for point in points if point["fd_l"] <= (1 + _NEAR) * goal), None)
+    return text if near is None else f"{text}, and it is first within {_NEAR:.0%} of it at {near:g} kimg"
 
 
 def _pictures(comparison: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
