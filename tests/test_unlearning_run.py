@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from ganforget.api import measuring, unlearning
+from ganforget.api.task import resolve_task
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
 from ganforget.errors import InputError, Interrupted, ModelFileError
 from ganforget.evaluation import stop_rule
@@ -165,3 +166,23 @@ def test_the_downstream_accuracy_stands_beside_the_other_measures(model: Path, t
     assert result.run is not None
     assert all(0 <= result.results[when]["acc_downstream"] <= 1 for when in ("before", "after"))
     assert "Real images read by a classifier" in (result.run / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("gap", "images", "alike"),
+    [(2.6, 64, True), (2.7, 64, False), (-2.7, 64, False), (2.9, 16, True), (3.0, 16, False), (2.7, 500, False)],
+)
+def test_a_calibrated_run_wants_fresh_inversions_alike_as_far_as_they_can_be_told(gap: float, images: int, alike: bool):
+    """Student's t at 1 % with 63 degrees of freedom is 2.656, with 15 it is 2.947."""
+    found: dict[str, float | None] = {"rec_u": 1.0 + 0.1 * gap, "rec_t": 1.0, "rec_gap_error": 0.1}
+    assert measuring._remade_alike(found, images) == alike
+    assert measuring._remade_alike(found | {"rec_t": None}, images), "what was not measured is no reproach"
+
+
+@pytest.mark.parametrize(
+    ("more", "steps"), [({"forget_random": 64}, 1500), ({"forget_random": 150}, 1800), ({"max_steps": 9}, 9)], ids=str
+)
+def test_many_images_are_given_more_steps(more: dict[str, Any], steps: int, tmp_path: Path):
+    asked: dict[str, Any] = {"forget_random": 6} | more
+    task = resolve_task(UnlearnOptions("digits", "digits", outdir=tmp_path, mode="zero-shot", **asked))
+    assert task.config.max_steps == steps

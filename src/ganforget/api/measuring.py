@@ -5,13 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.stats import t
 from torch import Tensor
 
 from ganforget.api.preparation import Prepared
-from ganforget.api.reconstruction import reconstruction_errors
+from ganforget.api.reconstruction import RECONSTRUCTED, reconstruction_errors
 from ganforget.api.task import UnlearningTask
 from ganforget.data import one_hot
-from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_ERRORS
+from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_LEVEL
 from ganforget.evaluation.downstream import downstream_accuracy
 from ganforget.evaluation.evaluate import evaluate
 from ganforget.evaluation.measures import substitution_of
@@ -168,7 +169,7 @@ def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: C
     if prepared.cascade.config.destination == "calibrated":
         alike = after.get("auc_ut")
         even = check.d_reached if alike is None else abs(alike - 0.5) <= AUC_AROUND_HALF
-        return even and share <= SUBSTITUTION_DESTINATION and _remade_alike(after)
+        return even and share <= SUBSTITUTION_DESTINATION and _remade_alike(after, len(task.forget_images))
     replaced = share <= SUBSTITUTION_DESTINATION or not ours
     if task.forget.task == "item":
         return auc > AUC_DESTINATION and replaced
@@ -182,12 +183,15 @@ def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: C
     return reached
 
 
-def _remade_alike(after: Measures) -> bool:
-    """Whether fresh inversions make forget images as well as unseen ones, as far as the two were measured."""
+def _remade_alike(after: Measures, images: int) -> bool:
+    """Whether fresh inversions make forget images as well as unseen ones, as far as the two were measured.
+
+    Of few images one set may well be the easier one, so that Student's t is what the gap has to be within.
+    """
     forgotten, unseen, error = (after.get(key) for key in ("rec_u", "rec_t", "rec_gap_error"))
     if forgotten is None or unseen is None or error is None:
         return True
-    return abs(forgotten - unseen) <= REC_GAP_ERRORS * error
+    return abs(forgotten - unseen) <= float(t.isf(REC_GAP_LEVEL / 2, min(images, RECONSTRUCTED) - 1)) * error
 
 
 def _leak(after: Measures) -> str | None:

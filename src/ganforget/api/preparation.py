@@ -9,7 +9,7 @@ from torch import Tensor
 from ganforget.api.inverting import Inverted, invert_forget_images
 from ganforget.api.task import UnlearningTask
 from ganforget.api.watch import PROBES, kept_aside, perturbed_original, watch_calibrated, watch_discriminator
-from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_ERRORS, StopRuleCalibrated
+from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_LEVEL, StopRuleCalibrated
 from ganforget.evaluation.class_stop import class_stop_check, generated_destination, recorded_destination
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.reference import find_classifier
@@ -108,7 +108,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         rule = StopRuleCalibrated(cascade, calibration, checks[1])
         text = f"|auc_ut − 0.5| ≤ {AUC_AROUND_HALF:g} and substitution ≤ 0.25"
         if options.reconstruct and task.splits is not None:
-            text += f" and |rec_u − rec_t| ≤ {REC_GAP_ERRORS} rec_gap_error"
+            text += f" and rec_u not told from rec_t at {REC_GAP_LEVEL:.0%}"
     else:
         rule = StopRuleForItems(cascade, *checks)
         text = "auc_lu > 0.8" + (" and substitution ≤ 0.25" if config.destination == "separated" else "")

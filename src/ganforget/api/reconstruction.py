@@ -12,9 +12,10 @@ from ganforget.models.latents import latent_statistics
 from ganforget.options import Latent
 from ganforget.randomness import permutation
 
-__all__ = ["reconstruction_errors"]
+__all__ = ["RECONSTRUCTED", "reconstruction_errors"]
 
-_IMAGES = 64
+RECONSTRUCTED = 64
+"""Most forget images, and holdout images, that are inverted anew."""
 
 
 def reconstruction_errors(
@@ -30,7 +31,7 @@ def reconstruction_errors(
     statistics = latent_statistics(gan.G, seed=seed + 1)
     if classes and holdout.labels is not None:
         holdout = holdout.subset(np.flatnonzero(np.isin(holdout.labels, classes)))
-    shown = permutation(seed, "reconstruct", len(forget))[:_IMAGES]
+    shown = permutation(seed, "reconstruct", len(forget))[:RECONSTRUCTED]
 
     def errors(images: ImageDataset, rows: np.ndarray) -> Tensor:
         labels = images.labels[rows] if gan.G.c_dim and images.labels is not None else None

@@ -22,13 +22,13 @@ from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
 
-__all__ = ["AUC_AROUND_HALF", "REC_GAP_ERRORS", "CalibrationCheck", "StopRuleCalibrated"]
+__all__ = ["AUC_AROUND_HALF", "REC_GAP_LEVEL", "CalibrationCheck", "StopRuleCalibrated"]
 
 AUC_AROUND_HALF = 0.1
 """The calibrated destination: `auc_ut` at most so far from 0.5, over holdout images that calibrated nothing."""
 
-REC_GAP_ERRORS = 2
-"""The calibrated destination: standard errors that `rec_u` may be off from `rec_t`, where these are measured."""
+REC_GAP_LEVEL = 0.01
+"""The calibrated destination: `rec_u` is not told from `rec_t` at this level, where these are measured."""
 
 _ESTIMATE_AROUND_HALF = 0.02
 """How far the running estimate may be from it: the forget set's own scores are known exactly."""
