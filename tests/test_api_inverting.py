@@ -77,6 +77,16 @@ def test_zero_shot_gives_up_the_better_half(model: Path):
     assert found.rule == "the 12 of 24 images that the original made best"
 
 
+def test_of_few_images_with_nothing_to_compare_all_are_given_up(model: Path):
+    assert (
+        inverted(model, mode="zero-shot", forget_random=16)[1].rule == "the 8 of 16 images that the original made best"
+    )
+    _, found = inverted(model, mode="zero-shot", forget_random=15)
+    assert found.rule == ""
+    assert found.images.tolist() == list(range(15))
+    assert "better than the median of 16 unseen ones" in inverted(model, forget_random=4)[1].rule
+
+
 @pytest.mark.parametrize("more", [{"destination": "separated"}, {"preset": "paper"}, {"forget_class": (7,)}], ids=str)
 def test_other_destinations_give_up_all(model: Path, more: dict[str, Any]):
     if "forget_class" in more:

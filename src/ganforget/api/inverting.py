@@ -43,7 +43,7 @@ def invert_forget_images(
 
     With the calibrated destination those that G_0 makes better than the median of images that it never saw: a retrained
     generator makes the others no worse. Few-shot takes these from the holdout set's calibration half; zero-shot, or
-    without a holdout set, has none to compare with, and takes the better half of the forget images.
+    without a holdout set, has none to compare with, and takes the better half of the forget images, or all of a few.
     """
     options, images = task.options, task.forget_images
     most = options.invert or len(images)
@@ -63,8 +63,10 @@ def invert_forget_images(
         work.add(beside.work)
         inversion = replace(inversion, seconds=inversion.seconds + beside.seconds, work=work)
         bound, rule = beside.errors.median(), f"made better than the median of {len(unseen)} unseen ones"
-    else:
+    elif len(chosen) >= _LEAST_UNSEEN:
         bound, rule = inversion.errors.median(), "made best"
+    else:
+        return Inverted(inversion, inversion, chosen, "")
     needed = torch.nonzero(inversion.errors <= torch.maximum(bound, inversion.errors.min())).flatten()
     substituted = replace(inversion, ws=inversion.ws[needed], errors=inversion.errors[needed])
     rule = f"the {len(needed)} of {len(chosen)} images that the original {rule}"
