@@ -10,12 +10,10 @@ from ganforget.api.inverting import Inverted, invert_forget_images
 from ganforget.api.task import UnlearningTask, resolve_task
 from ganforget.interruption import StopRequest
 from ganforget.inversion.invert import InversionConfig, invert
-from ganforget.models.gan import Gan, GanConfig, save_gan
 from ganforget.models.latents import latent_statistics
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Silent
-from small_gan import small_gan
-from small_runs import take_few_steps
+from small_runs import save_digits_gan, take_few_steps
 
 COUNT = 24
 
@@ -28,11 +26,7 @@ def little(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    gan = small_gan(c_dim=10, resolution=16)
-    record = {"data": {"name": "digits", "subset": 200, "subset_seed": 0}}
-    save_gan(Gan(gan.G, gan.D, GanConfig(gan.config.G, gan.config.D, record)), folder)
-    return folder
+    return save_digits_gan(tmp_path_factory.mktemp("model"))
 
 
 def inverted(model: Path, **more: Any) -> tuple[UnlearningTask, Inverted]:

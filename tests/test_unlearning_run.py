@@ -15,11 +15,9 @@ from ganforget.api.unlearning import resume_unlearning, run_unlearning
 from ganforget.errors import InputError, Interrupted, ModelFileError
 from ganforget.evaluation import stop_rule
 from ganforget.files import read_json_lines
-from ganforget.models.gan import Gan, GanConfig, save_gan
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Silent
-from small_gan import small_gan
-from small_runs import take_few_steps
+from small_runs import save_digits_gan, take_few_steps
 
 
 @pytest.fixture(autouse=True)
@@ -30,11 +28,7 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    gan = small_gan(c_dim=10, resolution=16)
-    record = {"data": {"name": "digits", "subset": 200, "subset_seed": 0}}
-    save_gan(Gan(gan.G, gan.D, GanConfig(gan.config.G, gan.config.D, record)), folder)
-    return folder
+    return save_digits_gan(tmp_path_factory.mktemp("model"))
 
 
 def options(model: Path, outdir: Path, **more: Any) -> UnlearnOptions:

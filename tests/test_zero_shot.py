@@ -19,13 +19,12 @@ from ganforget.data import DataSpec, DataSplits, ImageDataset, load_data
 from ganforget.evaluation.reference import measure_reference
 from ganforget.evaluation.stop_rule import StopRuleForItems
 from ganforget.interruption import StopRequest
-from ganforget.models.gan import Gan, GanConfig, save_gan
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Silent
 from ganforget.unlearning.loop import run_cascade
 from ganforget.unlearning.state import CascadeState, new_cascade
-from small_gan import CPU, same_weights, small_gan
-from small_runs import take_few_steps
+from small_gan import CPU, same_weights
+from small_runs import save_digits_gan, take_few_steps
 
 ITEMS: dict[str, Any] = {"forget_random": 6, "destination": "separated"}
 SEVEN: dict[str, Any] = {"forget_class": (7,), "invert": 6}
@@ -49,11 +48,7 @@ def little(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    gan = small_gan(c_dim=10, resolution=16)
-    record = {"data": {"name": "digits", "subset": 200, "subset_seed": 0}}
-    save_gan(Gan(gan.G, gan.D, GanConfig(gan.config.G, gan.config.D, record)), folder)
-    return folder
+    return save_digits_gan(tmp_path_factory.mktemp("model"))
 
 
 def resolve(model: Path, mode: str, kind: dict[str, Any]) -> UnlearningTask:

@@ -46,7 +46,7 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
     assert options.original is not None
     unlearned, original = load_model(options.model), load_model(options.original)
     _require_like(unlearned, original, options.original)
-    mirror = trained_with_mirror(original) if options.mirror is None else options.mirror
+    mirror = trained_with_mirror(original, options.mirror)
     splits = load_training_data(_data(options, original), original, mirror=mirror)
     forget = _forget_set(options, splits, original, mirror=mirror)
     verified, warnings = [], []
@@ -147,7 +147,7 @@ def _excludes(folder: Path, forget: ForgetSet) -> bool:
     record = next((p for p in (folder / "forget_set.json", place.parent / "forget_set.json") if p.exists()), None)
     if record is None:
         return False
-    images = forget.hashes[: len(forget) // 2] if forget.mirrored else forget.hashes  # training mirrors by itself
+    images = forget.hashes[: forget.unmirrored]  # training mirrors by itself
     seen = set(images) - set(ForgetSet.read(record).hashes)
     if seen:
         raise InputError(

@@ -111,7 +111,7 @@ def _subject(options: EvaluateOptions, progress: Progress) -> _Subject:
     run = None if named else _unlearning_run(Path(options.model))
     if run is not None:
         return _of_run(options, gan, Path(options.model), run, progress)
-    mirror = trained_with_mirror(gan) if options.mirror is None else options.mirror
+    mirror = trained_with_mirror(gan, options.mirror)
     splits = load_training_data(_data(options, gan), gan, mirror=mirror, progress=progress)
     if not named:
         companions = permutation(options.seed, "companions", len(splits.train))[: companion_count(gan.D)]

@@ -1,5 +1,6 @@
 """The forget images' latents: inverted or out of the cache, and which of them the generator has to give up."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,15 +51,18 @@ def invert_forget_images(
     if options.invert is None and task.forget.task == "class" and options.preset == "default":
         most = _CLASS_INVERSIONS
     chosen = np.sort(permutation(options.seed, "invert", len(images))[:most])
-    inversion = _inverted(task, images, chosen, statistics, progress, stop, title="Inverting the images to forget")
+    hashes = (task.forget.hashes[at] for at in chosen)
+    title = "Inverting the images to forget"
+    inversion = _inverted(task, images.subset(chosen), hashes, statistics, progress, stop, title=title)
     if task.config.destination != "calibrated" or task.config.preset != "default":
         return Inverted(inversion, inversion, chosen, "")
     unseen = task.calibration[permutation(options.seed, "unseen", len(task.calibration))]
     unseen = unseen[: min(max(len(chosen), _LEAST_UNSEEN), _MOST_UNSEEN)]
     if len(unseen) >= _LEAST_UNSEEN:
         assert task.splits is not None
-        holdout = task.splits.holdout
-        beside = _inverted(task, holdout, unseen, statistics, progress, stop, title="Inverting images never trained on")
+        others, title = task.splits.holdout.subset(unseen), "Inverting images never trained on"
+        hashes = (image_hash(image) for image in others.images)
+        beside = _inverted(task, others, hashes, statistics, progress, stop, title=title)
         work = replace(inversion.work)
         work.add(beside.work)
         inversion = replace(inversion, seconds=inversion.seconds + beside.seconds, work=work)
@@ -76,16 +80,15 @@ def invert_forget_images(
 def _inverted(
     task: UnlearningTask,
     images: ImageDataset,
-    chosen: np.ndarray,
+    hashes: Iterable[str],
     statistics: LatentStatistics,
     progress: Progress,
     stop: StopRequest,
     *,
     title: str,
 ) -> Inversion:
-    """Invert ``images`` at ``chosen``, or take their latents from the cache."""
+    """Invert ``images``, of these ``hashes``, or take their latents from the cache."""
     options, G = task.options, task.original.G
-    images = images.subset(chosen)
     labels = images.labels if G.c_dim else None
     config = InversionConfig(latent=options.latent, seed=options.seed)
     if options.micro_batch is not None:
@@ -96,14 +99,13 @@ def _inverted(
         key = inversion_key(G, pixels, labels, config)
         found = read_inversion(folder, key)
         if found is not None:
-            progress.note(f"Latents of {len(chosen)} images come from the cache ({found.seconds:.1f} s are counted).")
+            progress.note(f"Latents of {len(images)} images come from the cache ({found.seconds:.1f} s are counted).")
             device = next(G.parameters()).device
             return Inversion(found.ws.to(device), found.errors.to(device), found.seconds, found.work)
     progress.stage(title)
     inversion = invert(G, pixels, labels, statistics, config, stop=stop, on_step=progress.step)
     if options.cache:
         try:
-            hashes = (image_hash(image) for image in images.images)
             write_inversion(folder, key, inversion, generator=generator_hash(G), images=hashes)
         except OutputError as error:  # the work is done: not being able to keep it is no reason to stop
             progress.warn(f"The inverted latents were not kept: {error}")

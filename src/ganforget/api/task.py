@@ -89,15 +89,15 @@ def load_training_data(
         raise DataError(
             f"The data {spec.name} have {have}, but the model has {gan.G.c_dim}; name the data that it was trained on."
         )
-    if mirror is None:
-        mirror = trained_with_mirror(gan)
-    if not mirror:
+    if not trained_with_mirror(gan, mirror):
         return splits
     return replace(splits, train=mirrored_dataset(train), record=splits.record | {"mirror": True})
 
 
-def trained_with_mirror(gan: Gan) -> bool:
-    """Whether the model records that it was trained with mirrored copies, here or by the official tools."""
+def trained_with_mirror(gan: Gan, told: bool | None = None) -> bool:
+    """Whether the model was trained with mirrored copies: as ``told``, else as it records, ours or the official way."""
+    if told is not None:
+        return told
     training = gan.config.training
     imported = training.get("imported")
     theirs = imported.get("training_set_kwargs") if isinstance(imported, dict) else None
@@ -120,7 +120,7 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
     """Check ``options`` against model and data and return the task; every InputError comes from here."""
     original = load_model(options.model)
     splits = None
-    mirror = trained_with_mirror(original) if options.mirror is None else options.mirror
+    mirror = trained_with_mirror(original, options.mirror)
     if options.data is not None:
         spec = DataSpec(options.data, options.data_path, holdout_path=options.holdout_path)
         splits = load_training_data(spec, original, mirror=mirror, progress=progress)

@@ -77,9 +77,8 @@ def audit_images(
             f"The holdout set of {len(holdout)} images leaves {len(audit)} to audit and {len(population)} beside them; "
             "expected at least 2 of each. Use data with more holdout images."
         )
-    members = forget.dataset(splits.train)
-    if forget.mirrored:  # the two sides of an image are no two images drawn by chance
-        members = members.subset(np.arange(len(members) // 2))
+    # the two sides of an image are no two images drawn by chance
+    members = forget.dataset(splits.train).subset(np.arange(forget.unmirrored))
     member_set = _chosen(members, budget.images, seed, "forget")
     outside_set = _chosen(holdout.subset(audit), budget.outside, seed, "holdout")
     few = permutation(seed, "audit/few", len(member_set))[: min(budget.relearning_images, len(member_set) // 2)]

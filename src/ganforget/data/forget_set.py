@@ -59,6 +59,11 @@ class ForgetSet:
         """Whether it holds the mirror image of each of its images, in its second half."""
         return bool(self.selection.get("mirrored"))
 
+    @property
+    def unmirrored(self) -> int:
+        """How many of its images, the first ones, are no mirror images of others."""
+        return len(self) // 2 if self.mirrored else len(self)
+
     def dataset(self, train: ImageDataset | None) -> ImageDataset:
         """Return the images to forget, from ``train`` or, where unverified, those carried along."""
         if self.indices is not None:

@@ -29,7 +29,7 @@ def without_mirror_images(forget: ForgetSet, train: ImageDataset) -> ForgetSet:
     assert forget.indices is not None
     return forget_at(
         train,
-        [at for at in forget.indices if at < len(train)],
+        forget.indices[: forget.unmirrored],
         task=forget.task,
         data=forget.data,
         classes=forget.classes,
