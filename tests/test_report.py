@@ -515,3 +515,10 @@ def test_what_was_done_goes_by_the_destination(tmp_path: Path):
     alike = page(tmp_path / "alike", destination="calibrated", perturbation=0.75).text
     assert "first changed at random, as far as another training would, and then taught to" in alike
     assert "score forget images like images never trained on;" in alike
+
+
+def test_what_was_done_says_which_images_the_generator_gave_up(tmp_path: Path):
+    rule = "the 33 of 64 images that the original made better than the median of 64 unseen ones"
+    some = page(tmp_path / "some", n_substituted=33, substituted_rule=rule).text
+    assert f"where it used to make a forget image: {rule}. The rest should stay" in some
+    assert "where it used to make a forget image. The rest should stay" in page(tmp_path / "all").text
