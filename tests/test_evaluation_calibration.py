@@ -103,6 +103,9 @@ class Says:
     def __init__(self, *values: Any) -> None:
         self.values = list(values)
 
+    def __len__(self) -> int:
+        return 8
+
     def estimate(self, _: object) -> Any:
         return self.values.pop(0)
 
@@ -128,6 +131,7 @@ def rule_saying(cascade: Cascade, *looks: tuple[float, float, float], substituti
 )
 def test_reached_in_both_directions(auc: float, alike: float, substitution: float, d_reached: bool, g_reached: bool):
     cascade, state = begin(margin=0.02)
+    state.step = 20
     check = rule_saying(cascade, (auc, alike, 0.3), substitution=substitution)(state, None)
     assert (check.d_reached, check.g_reached) == (d_reached, g_reached)
     assert check.score_gap == 0.3

@@ -195,7 +195,7 @@ def test_checks_count_their_work():
     cascade, state = begin()
     discriminator, generator = watch(cascade), generator_check(cascade)
     counter = ImageCounter().watch(state.D, state.G_ema.synthesis)
-    state.step = 5
+    state.step = 4
     StopRuleForItems(cascade, discriminator, generator)(state, None)
     assert state.work == counter.work
     assert state.work.d_forward > 0
@@ -251,6 +251,9 @@ class Says:
     def before(self) -> Any:
         return dict(self.value)
 
+    def __len__(self) -> int:
+        return 8
+
     def estimate(self, *_: object) -> Any:
         return Look(dict(self.value)) if isinstance(self.value, Mapping) else self.value
 
@@ -261,6 +264,7 @@ class Says:
 def items(auc: float, substitution: float, destination: Destination = "separated", **margins: float):
     cascade, state = begin(destination=destination, **{"auc_margin": 0.05, "margin": 0.02, **margins})
     discriminator = cast(DiscriminatorCheck, Says({"auc_lu": auc}))
+    state.step = 4
     return StopRuleForItems(cascade, discriminator, cast(GeneratorCheck, Says(substitution)))(state, None)
 
 
@@ -389,15 +393,26 @@ def test_a_look_that_says_reached_is_confirmed(
 
 
 @pytest.mark.parametrize(
-    ("step", "before", "looked"),
-    [(2, 0.9, False), (4, 0.9, True), (2, 0.34, True), (2, None, True), (6, 0.9, True)],
+    ("step", "latents", "before", "looked"),
+    [
+        (0, 8, 1.0, False),  # G_0 is where it is
+        (2, 8, 0.9, False),
+        (4, 8, 0.9, True),
+        (2, 8, 0.34, True),
+        (6, 8, 0.9, True),  # the last step
+        (2, 80, 0.34, False),
+        (4, 80, 0.34, True),
+    ],
 )
-def test_a_generator_far_from_its_side_is_looked_at_in_every_second_check(
-    step: int, before: float | None, looked: bool
+def test_a_generator_that_is_far_or_has_many_latents_is_looked_at_in_fewer_checks(
+    step: int, latents: int, before: float, looked: bool
 ):
     cascade, state = begin()  # a check every 2 steps, at most 6
-    state.step = step
-    previous = None if before is None else Check({"substitution": before}, False, False)
-    found = look_at_generator(generator_check(cascade), cascade, state, previous)
-    assert found == (pytest.approx(1.0, rel=1e-5) if looked else before)
+    state.step, state.substitution = step, before
+    check = generator_check(cascade)
+    assert isinstance(check.targets, torch.Tensor)
+    ws, targets = (x.repeat(latents, *[1] * (x.dim() - 1))[:latents] for x in (cascade.latents.ws, check.targets))
+    cascade.latents = replace(cascade.latents, ws=ws)
+    found = look_at_generator(replace(check, targets=targets), cascade, state)
+    assert found == state.substitution == (pytest.approx(1.0, rel=1e-5) if looked else before)
     assert (state.work.g_forward > 0) == looked

@@ -57,6 +57,9 @@ LOOK = 64
 _FAR = 0.1
 """Further than this from its destination `substitution` does not get there between two checks."""
 
+_LATENTS_A_CHECK = 40
+"""Latents whose images a check makes at the price of a few per cent of the steps before it; more are looked at less often."""
+
 _ASIDE_MARGIN = 0.05
 """How far beyond 0.8 the estimate must be where forget images are the probes, as in few-shot."""
 
@@ -159,23 +162,28 @@ class GeneratorCheck:
     original_distance: float
     """MSE(G_0(w_0), S)."""
 
+    def __len__(self) -> int:
+        return len(self.targets)
+
     @torch.no_grad()
     def measure(self, cascade: Cascade, state: CascadeState) -> float:
         """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S)."""
-        ws = cascade.latents.ws[: len(self.targets)]
+        ws = cascade.latents.ws[: len(self)]
         state.work.g_forward += len(ws)
         return mean_square(state.G_ema, ws, self.targets) / max(self.original_distance, 1e-12)
 
 
-def look_at_generator(
-    generator: GeneratorCheck, cascade: Cascade, state: CascadeState, previous: Check | None
-) -> float:
-    """Return `substitution`; while it is far from its destination, it is measured in every second check only."""
-    config, known = cascade.config, None if previous is None else previous.values.get("substitution")
-    between = state.step % (2 * config.check_interval) and state.step < config.max_steps
-    if known is not None and between and known > SUBSTITUTION_DESTINATION + _FAR:
-        return known
-    return generator.measure(cascade, state)
+def look_at_generator(generator: GeneratorCheck, cascade: Cascade, state: CascadeState) -> float:
+    """Return `substitution`, as it is or as it was when last looked at.
+
+    While it is far from its destination it is measured in every second check only, and that of many latents in so few
+    checks that these take no larger share of the time.
+    """
+    config, far = cascade.config, state.substitution > SUBSTITUTION_DESTINATION + _FAR
+    often = max(len(generator) // _LATENTS_A_CHECK, 2 if far else 1)
+    if state.step and (state.step % (often * config.check_interval) == 0 or state.step == config.max_steps):
+        state.substitution = generator.measure(cascade, state)
+    return state.substitution
 
 
 def is_substituted(substitution: float, config: CascadeConfig) -> bool:
@@ -195,7 +203,7 @@ class StopRuleForItems:
         config, aside = self.cascade.config, self.discriminator.aside is not None
         look = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
         values, margin = look.values, _ASIDE_MARGIN if aside else config.auc_margin
-        values["substitution"] = look_at_generator(self.generator, self.cascade, state, previous)
+        values["substitution"] = look_at_generator(self.generator, self.cascade, state)
         d_reached, join = values["auc_lu"] > AUC_DESTINATION + margin, None
         if aside and state.joined is None:
             # two looks in a row, as the first of many to be beyond is beyond by chance

@@ -35,6 +35,8 @@ class CascadeState:
     d_reached: bool = False
     """Whether D was at its side of the destination at the last check: between checks it rests on that."""
     g_reached: bool = False
+    substitution: float = 1.0
+    """What the last look at G found."""
     label_shift: float = 0.0
     """What has been added to the fake labels, so that scores meet a moving target (calibrated destination)."""
     joined: Tensor | None = None
@@ -62,7 +64,7 @@ def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
 
 
 _COUNTERS = {"step": int, "cascade_seconds": float, "check_seconds": float, "d_reached": bool, "g_reached": bool}
-_COUNTERS |= {"label_shift": float}
+_COUNTERS |= {"substitution": float, "label_shift": float}
 
 
 def save_cascade(state: CascadeState, folder: Path) -> None:
