@@ -19,7 +19,7 @@ from ganforget.audit.attacks.partial_black_box import partial_black_box
 from ganforget.audit.attacks.reconstruction import reconstruction
 from ganforget.audit.attacks.registry import ATTACKS
 from ganforget.audit.attacks.relearning import relearned, relearning, relearning_curve, relearning_neighbours
-from ganforget.audit.knowledge import Knowledge, Targets
+from ganforget.audit.knowledge import INVERSION_RATE, Knowledge, Targets
 from ganforget.data import one_hot
 from ganforget.evaluation.auc import auc
 from ganforget.inversion import InversionConfig, invert
@@ -124,7 +124,7 @@ def test_reconstruction_is_a_fresh_inversion_of_each_image():
                     TARGETS.images[i : i + 1],
                     TARGETS.labels[i : i + 1],
                     statistics,
-                    InversionConfig(steps=TINY.inversion_steps, seed=seed),
+                    InversionConfig(steps=TINY.inversion_steps, learning_rate=INVERSION_RATE, seed=seed),
                 ).errors
             )
             for seed in (6, 7)
@@ -193,7 +193,9 @@ def test_latent_search_keeps_the_best_of_its_starts():
     statistics = latent_statistics(GAN.G, seed=5)
     runs = []
     for seed in (7, 8):
-        config = InversionConfig(latent="w+", steps=TINY.inversion_steps, start_samples=16, seed=seed)
+        config = InversionConfig(
+            latent="w+", steps=TINY.inversion_steps, learning_rate=INVERSION_RATE, start_samples=16, seed=seed
+        )
         runs.append(invert(GAN.G, TARGETS.images, TARGETS.labels, statistics, config).errors.tolist())
     np.testing.assert_allclose(found, [-min(pair) for pair in zip(*runs, strict=True)], rtol=1e-4)
     assert runs[0] != runs[1]

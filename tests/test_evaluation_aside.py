@@ -12,7 +12,9 @@ from ganforget.evaluation.stop_rule import DiscriminatorCheck, GeneratorCheck, L
 from ganforget.models.scoring import Companions, scores
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.default_preset import default_step
+from ganforget.unlearning.material import fix_images
 from ganforget.unlearning.state import CascadeState, new_cascade
+from ganforget.work import Work
 from small_gan import randn, small_cascade
 
 COMPANIONS = Companions(randn(3, 1, 8, 8, seed=11))
@@ -27,9 +29,10 @@ def begin() -> tuple[Cascade, CascadeState, DiscriminatorCheck]:
     forget = cascade.forget
     before = scores(cascade.original.D, forget.images, forget.c, COMPANIONS)
     aside = forget.rows(ASIDE)
-    check = DiscriminatorCheck(COMPANIONS, forget, before, before, aside.images, aside.c, before[ASIDE], ASIDE)
+    companions = fix_images(cascade.original.D, COMPANIONS.images, None, Work())
+    check = DiscriminatorCheck(companions, forget, before, before, aside, before[ASIDE], ASIDE)
     state = new_cascade(cascade.original, cascade.config)
-    for parameter in state.D.parameters():
+    for parameter in state.D.head_parameters():
         parameter.data.add_(0.1 * randn(*parameter.shape, seed=parameter.numel()))
     return cascade, state, check
 
@@ -65,8 +68,8 @@ def test_d_learns_on_them_once_they_have_joined():
         for noise in (False, True):
             cascade, state, _ = begin()
             if noise:
-                assert isinstance(cascade.forget.images, Tensor)
-                cascade.forget.images[ASIDE] = randn(3, 1, 8, 8, seed=5)
+                assert isinstance(cascade.forget.features, Tensor)
+                cascade.forget.features[ASIDE] = randn(3, *cascade.forget.features.shape[1:], seed=5)
             state.joined = joined
             for _ in range(3):
                 default_step(cascade, state, Check({}, d_reached=False, g_reached=True))

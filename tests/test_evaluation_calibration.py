@@ -18,8 +18,10 @@ from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.fake_label import TOWARDS_SAMPLES, between_scores, matched_scores
 from ganforget.unlearning.loop import run_cascade
 from ganforget.unlearning.losses import fake_label_loss
+from ganforget.unlearning.material import fix_images
 from ganforget.unlearning.presets import cascade_config
 from ganforget.unlearning.state import CascadeState, new_cascade
+from ganforget.work import Work
 from small_gan import randn, small_cascade, some_labels
 
 COMPANIONS = Companions(randn(3, 1, 8, 8, seed=11))
@@ -32,8 +34,10 @@ def begin(fake_label: Any = -2.0, **options: Any) -> tuple[Cascade, CascadeState
 
 
 def check_of(cascade: Cascade, stand_ins: torch.Tensor | None = None) -> CalibrationCheck:
-    before = scores(cascade.original.D, UNSEEN, UNSEEN_C, COMPANIONS)
-    return CalibrationCheck(COMPANIONS, cascade.forget, UNSEEN, UNSEEN_C, before, stand_ins)
+    D_0 = cascade.original.D
+    before = scores(D_0, UNSEEN, UNSEEN_C, COMPANIONS)
+    companions, unseen = (fix_images(D_0, *of, Work()) for of in ((COMPANIONS.images, None), (UNSEEN, UNSEEN_C)))
+    return CalibrationCheck(companions, cascade.forget, unseen, before, stand_ins)
 
 
 # ----------------------------------------------------------------------------
@@ -71,7 +75,7 @@ def test_a_label_for_each_image():
 def test_the_check_compares_both_sets_as_d_is_now():
     cascade, state = begin()
     with torch.no_grad():
-        for parameter in state.D.parameters():
+        for parameter in state.D.head_parameters():
             parameter.add_(0.05 * torch.sign(parameter))
     values, gap = check_of(cascade).estimate(state)
     forget = scores(state.D, cascade.forget.images, cascade.forget.c, COMPANIONS).numpy()
@@ -80,7 +84,7 @@ def test_the_check_compares_both_sets_as_d_is_now():
     assert values["auc_ut"] == pytest.approx(roc_auc_score(truth, np.concatenate([forget, unseen])))
     assert values["alike"] == pytest.approx(np.asarray(ks_2samp(forget, unseen))[1])
     assert gap == pytest.approx(float(unseen.mean() - forget.mean()), abs=1e-5)
-    assert state.work.d_forward == len(forget) + len(unseen) + 6
+    assert state.work == Work()
 
 
 def test_stand_ins_move_as_the_samples_do():
@@ -88,7 +92,7 @@ def test_stand_ins_move_as_the_samples_do():
     before = scores(state.D, UNSEEN, UNSEEN_C, COMPANIONS)
     own = scores(state.D, cascade.forget.images, cascade.forget.c, COMPANIONS)
     with torch.no_grad():
-        for parameter in state.D.parameters():
+        for parameter in state.D.head_parameters():
             parameter.add_(0.05 * torch.sign(parameter))
     moved = float((scores(state.D, UNSEEN, UNSEEN_C, COMPANIONS) - before).mean())
     forget = float(scores(state.D, cascade.forget.images, cascade.forget.c, COMPANIONS).mean())

@@ -26,6 +26,7 @@ from ganforget.evaluation.stop_rule import (
 from ganforget.models.scoring import Companions, scores
 from ganforget.options import Destination, Preset
 from ganforget.unlearning.cascade import Cascade, Check
+from ganforget.unlearning.material import fix_images
 from ganforget.unlearning.state import CascadeState, new_cascade
 from ganforget.work import Work
 from small_gan import ImageCounter, randn, small_cascade, small_gan, some_labels
@@ -40,7 +41,9 @@ def watch(cascade: Cascade) -> DiscriminatorCheck:
     D_0, forget = cascade.original.D, cascade.forget
     reference = scores(D_0, forget.images, forget.c, COMPANIONS)
     before = scores(D_0, PROBES, PROBE_C, COMPANIONS)
-    return DiscriminatorCheck(COMPANIONS, forget, reference, reference, PROBES, PROBE_C, before)
+    companions, probes = (fix_images(D_0, *of, Work()) for of in ((COMPANIONS.images, None), (PROBES, PROBE_C)))
+    whole = cascade.config.preset == "paper"
+    return DiscriminatorCheck(companions, forget, reference, reference, probes, before, whole=whole)
 
 
 def generator_check(cascade: Cascade) -> GeneratorCheck:
@@ -128,9 +131,11 @@ def test_the_estimate_of_the_original_is_a_half():
     assert found["score_forget"] == pytest.approx(float(watch(cascade).reference_scores.mean()), abs=1e-5)
 
 
-def test_the_estimate_is_of_scores_now():
-    cascade, state = begin()
-    for parameter in state.D.parameters():
+@pytest.mark.parametrize("preset", ["default", "paper"])
+def test_the_estimate_is_of_scores_now(preset: Preset):
+    """Ours has moved the head alone, the paper's all of D."""
+    cascade, state = begin(preset=preset)
+    for parameter in state.D.head_parameters() if preset == "default" else state.D.parameters():
         parameter.data.add_(0.1 * randn(*parameter.shape, seed=parameter.numel()))
     check = watch(cascade)
     now = scores(state.D, cascade.forget.images, cascade.forget.c, COMPANIONS).tolist()
@@ -147,7 +152,8 @@ def test_a_drift_of_all_scores_alike_is_no_forgetting():
     """D without labels whose logits all fall by 3: probes fall as forget images do."""
     cascade, state = begin(original=small_gan(c_dim=0))
     state.D.b4.out.bias.data.sub_(3)
-    check = replace(watch(cascade), probe_c=None)
+    check = watch(cascade)
+    check = replace(check, probes=replace(check.probes, c=None))
     found = check.estimate(state).values
     assert found["score_drift"] == pytest.approx(-3, abs=1e-5)
     assert found["auc_lu"] == pytest.approx(0.5, abs=0.07)
@@ -191,14 +197,16 @@ def test_substitution_looks_at_inverted_latents_and_at_the_average_of_g():
     assert check.measure(cascade, state) == before
 
 
-def test_checks_count_their_work():
-    cascade, state = begin()
+@pytest.mark.parametrize(("preset", "through_d"), [("default", False), ("paper", True)])
+def test_checks_count_their_work(preset: Preset, through_d: bool):
+    """What goes through all of a network: ours takes D's features of fixed images as they are."""
+    cascade, state = begin(preset=preset)
     discriminator, generator = watch(cascade), generator_check(cascade)
     counter = ImageCounter().watch(state.D, state.G_ema.synthesis)
     state.step = 4
     StopRuleForItems(cascade, discriminator, generator)(state, None)
     assert state.work == counter.work
-    assert state.work.d_forward > 0
+    assert (state.work.d_forward > 0) == through_d
     assert state.work.g_forward == 8
     assert cascade.work.d_backward == 0
 
@@ -222,7 +230,6 @@ def test_a_discriminator_that_rests_is_not_looked_at_again(preset: Preset, reste
     state.step = 5
     known = {"auc_lu": 0.9, "score_forget": -3.0, "score_drift": 0.1}
     found = StopRuleForItems(cascade, watch(cascade), generator_check(cascade))(state, Check(known, rested, False))
-    assert (state.work.d_forward > 0) == again
     assert ({name: found.values[name] for name in known} == known) != again
 
 

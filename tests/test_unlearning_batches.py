@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganforget.unlearning.batches import cyclic, forget_count, latent_batch, original_logits, rows_of
+from ganforget.unlearning.batches import cyclic, forget_count, head_logits, latent_batch, rows_of
 from small_gan import CPU, small_cascade, small_gan
 
 
@@ -74,7 +74,7 @@ def test_the_originals_logits_come_from_stored_features(architecture: str, c_dim
     parts = [(cascade.forget, torch.tensor([0, 5, 5, 2])), (cascade.anchors, torch.tensor([9, 1, 30, 4]))]
     images = torch.cat([fixed.images[rows] for fixed, rows in parts])
     c = torch.cat([fixed.c[rows] for fixed, rows in parts if fixed.c is not None]) if c_dim else None
-    assert torch.allclose(original_logits(gan.D, parts), gan.D(images, c)[:, 0], atol=1e-5)
+    assert torch.allclose(head_logits(gan.D, parts), gan.D(images, c)[:, 0], atol=1e-5)
 
 
 def test_rows_of_nothing_are_nothing():

@@ -273,7 +273,8 @@ def test_nan_stops_a_cascade_and_what_was_saved_is_good(tmp_path: Path, preset: 
     def on_check(state: CascadeState, _losses: object, _check: Check) -> None:
         save_cascade(state, tmp_path)
         if state.step == 4:
-            next(getattr(state, network).parameters()).data.view(-1)[0] = torch.nan
+            weights = state.D.head_parameters() if network == "D" else list(state.G.parameters())
+            weights[0].data.view(-1)[0] = torch.nan
 
     with pytest.raises(NumericalError, match="NaN or infinite at step 4"):
         run(cascade, always(False, False), on_check=on_check)

@@ -10,7 +10,7 @@ from ganforget.errors import InputError
 from ganforget.models.gan import model_hash
 from ganforget.options import Mode, SubstituteName, UnlearnOptions
 from ganforget.training.losses import d_fake_loss, d_loss, g_loss
-from ganforget.unlearning.batches import cyclic, original_logits
+from ganforget.unlearning.batches import cyclic, head_logits
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.default_preset import default_step
 from ganforget.unlearning.descent import descend
@@ -50,22 +50,44 @@ def place(image: Tensor, images: Tensor) -> int:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_ds_batch_is_three_blocks(mode: Mode):
-    """Forget images, images to be held, anchors, with their labels; groups run across the blocks."""
+    """D_0's features of forget images, images to be held and anchors; groups run across the blocks."""
     cascade = small_cascade(mode=mode)
     state = new_cascade(cascade.original, cascade.config)
-    seen = batches_seen(state.D)
+    seen = batches_seen(state.D.b4)
     step(cascade, state)
     batch = seen[0]
     assert len(batch) == 24
     held = cascade.anchors if cascade.retain is None else cascade.retain
     for block, fixed in zip(batch.split(8), (cascade.forget, held, cascade.anchors), strict=True):
-        assert all(place(image, fixed.images[:]) >= 0 for image in block)
+        known, _ = fixed.trunk(torch.arange(len(fixed)))
+        assert all(place(features, known) >= 0 for features in block)
     groups = torch.arange(24).view(4, 6).t()  # image i stands with i + 6, i + 12, i + 18
     assert all(len({int(i) // 8 for i in group}) == 3 for group in groups)
 
 
+def test_ds_head_alone_learns():
+    """Its trunk stays D_0's, so that D's scores are those of its head on D_0's features."""
+    cascade = small_cascade(schedule_steps=0)
+    state = new_cascade(cascade.original, cascade.config)
+    for _ in range(2):
+        step(cascade, state)
+    head = {id(weight) for weight in state.D.head_parameters()}
+    moved = [
+        (name, id(weight) in head)
+        for name, weight in state.D.named_parameters()
+        if not torch.equal(weight, cascade.original.D.get_parameter(name))
+    ]
+    assert moved
+    assert all(of_head for _, of_head in moved)
+    assert {name.split(".")[0] for name, _ in moved} == {"b4", "mapping"}
+    everything = torch.arange(8)
+    with torch.no_grad():
+        whole = state.D(cascade.forget.images[everything], cascade.forget.c)[:, 0]
+        assert torch.allclose(whole, head_logits(state.D, [(cascade.forget, everything)]), atol=1e-5)
+
+
 def test_ds_losses_are_those_of_the_equations():
-    cascade = small_cascade(distillation=0.7, r1_interval=0)
+    cascade = small_cascade(distillation=0.7)
     state = new_cascade(cascade.original, cascade.config)
     assert cascade.retain is not None
     rows = [
@@ -77,7 +99,7 @@ def test_ds_losses_are_those_of_the_equations():
     state.D.b4.out.bias.data.add_(0.5)  # so that D is not D_0
     with torch.no_grad():
         logits = state.D(torch.cat([fixed.images[chosen] for fixed, chosen in parts]), c)[:, 0]
-    before = original_logits(cascade.original.D, parts)
+        before = head_logits(cascade.original.D, parts)
     losses = step(cascade, state)
     assert losses["d_unlearning"] == pytest.approx(float(fake_label_loss(logits[:8], -2.0)), rel=1e-4)
     held = distillation_loss(logits[8:16], before[8:16]) + distillation_loss(logits[16:], before[16:])
@@ -106,7 +128,8 @@ def test_a_step_changes_both_networks_and_not_the_original(preset: Any, mode: Mo
     assert not same_weights(state.G, cascade.original.G)
     assert not same_weights(state.D, cascade.original.D)
     assert model_hash(cascade.original) == before
-    assert all(p.requires_grad for p in [*state.G.parameters(), *state.D.parameters()])
+    learning = state.D.parameters() if preset == "paper" else state.D.head_parameters()
+    assert all(p.requires_grad for p in [*state.G.parameters(), *learning])
     assert not any(p.requires_grad for p in [*cascade.original.G.parameters(), *cascade.original.D.parameters()])
 
 
@@ -164,7 +187,7 @@ def test_a_sham_step_unlearns_nothing(preset: Any, mode: Mode):
 
 
 def test_r1_is_lazy():
-    cascade = small_cascade(r1_interval=3)
+    cascade = small_cascade(preset="paper", r1_interval=3)
     state = new_cascade(cascade.original, cascade.config)
     assert ["r1" in step(cascade, state) for _ in range(7)] == [True, False, False, True, False, False, True]
     cascade = small_cascade(preset="paper", r1_gamma=0.0)
@@ -300,7 +323,8 @@ def test_work_is_what_goes_through_the_networks(preset: Any, mode: Mode, substit
     for _ in range(3):
         step(cascade, state)
     assert state.work == counter.work
-    assert min(state.work.g_forward, state.work.g_backward, state.work.d_forward, state.work.d_backward) > 0
+    assert min(state.work.g_forward, state.work.g_backward) > 0
+    assert (min(state.work.d_forward, state.work.d_backward) > 0) == (preset == "paper"), "ours trains D's head alone"
 
 
 def test_works_add_up():

@@ -190,7 +190,7 @@ def test_zero_shot_keeps_a_fourth_of_many_images_aside(model: Path, mode: str, k
     if aside is not None:
         assert isinstance(prepared.stop_rule, StopRuleForItems)
         check = prepared.stop_rule.discriminator
-        assert torch.equal(check.probes[:], prepared.cascade.forget.images[aside])
+        assert torch.equal(check.probes.images[:], prepared.cascade.forget.images[aside])
 
 
 def test_fake_labels(model: Path):

@@ -98,6 +98,10 @@ class UnlearnOptions:
     lambda2: float = 0.0
     """Weight of the perceptual distance to the substitute."""
 
+    anchor: float | None = None
+    """Weight that holds G to the original away from the forgotten latents: 10 takes half the steps and costs more of
+    the quality (default: 20, of a class 2)."""
+
     perceptual: Path | None = None
     """VGG16 weights file of the perceptual distance, plain (torchvision's layout) or anti-aliased (default: the data
     set's classifier)."""
@@ -167,7 +171,9 @@ class UnlearnOptions:
         if self.destination == "calibrated":
             self._check_calibrated()
         check_at_least(self, 1, "max_steps", "forget_random", "invert", "micro_batch")
-        check_at_least(self, 0, "lambda1", "lambda2", "schedule_steps", "max_cost", "perturbation")
+        check_at_least(self, 0, "lambda1", "lambda2", "anchor", "schedule_steps", "max_cost", "perturbation")
+        if self.anchor is not None and self.preset == "paper":
+            raise InputError("--anchor is a term of the default preset; the paper has none: leave it out.")
         if self.max_cost is not None and not self.probe:
             raise InputError("--max-cost counts in kimg, which --no-probe leaves unmeasured; leave one of them out.")
         check_device(self.device)

@@ -1,4 +1,4 @@
-"""A count of images through G and D: a cost that no slow code can flatter."""
+"""A count of images through G and D: a cost that no slow code can flatter. Passes of D's head alone are not counted."""
 
 from dataclasses import asdict, dataclass
 

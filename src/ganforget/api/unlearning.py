@@ -235,6 +235,7 @@ def _results(
         "destination_rule": prepared.destination_rule,
         "preset": options.preset,
         "perturbation": config.perturbation,
+        "anchor": None if config.preset == "paper" else config.anchor,
         "fake_label": float(torch.as_tensor(prepared.cascade.fake_label).mean()) + state.label_shift,
         "fake_label_rule": prepared.fake_label_rule,
         "reached": measured.reached and scheduled,

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from ganforget.api.task import UnlearningTask
+from ganforget.data import ImageDataset
 from ganforget.evaluation.calibration import CalibrationCheck
 from ganforget.evaluation.stop_rule import DiscriminatorCheck
 from ganforget.models.gan import Gan
 from ganforget.models.pictures import Pictures, load_pictures
-from ganforget.models.scoring import Companions, companion_count, scores
+from ganforget.models.scoring import Companions, companion_count, head_scores, scores
 from ganforget.models.stylegan2 import Discriminator
 from ganforget.randomness import permutation
 from ganforget.unlearning.fake_label import TOWARDS_SAMPLES, between_scores, matched_scores
@@ -33,11 +34,11 @@ _WATCHED = 512
 
 def perturbed_original(original: Gan, samples: Fixed, amount: float, work: Work, *, seed: int) -> Gan:
     """Return ``original`` with a D whose scores of samples of G_0 have moved by ``amount`` of their spread."""
-    companions, probes, c = _probes(samples)
+    companions, probes = _probes(samples)
 
     def score(D: Discriminator) -> Tensor:
         work.d_forward += PROBES + companion_count(D)
-        return scores(D, probes, c, companions)
+        return scores(D, probes.images, probes.c, Companions(companions.images[:]))
 
     return replace(original, D=perturbed_discriminator(original.D, score, amount, seed=seed))
 
@@ -52,30 +53,27 @@ def watch_discriminator(
     score many forget images below retain images, a part of these are the probes. The paper's preset, which trains on
     all its retain images, takes samples.
     """
-    D_0, group = task.original.D, companion_count(task.original.D)
-    companions, probes, probe_c = _probes(samples)
+    D_0, whole = task.original.D, task.options.preset == "paper"
+    companions, probes = _probes(samples)
     if not len(task.seen):
-        forget_scores = scores(D_0, forget.images, forget.c, companions)
-        before = scores(D_0, probes, probe_c, companions)
-        work.d_forward += len(forget) + len(probes) + 2 * group
+        forget_scores, before = (head_scores(D_0, images, companions) for images in (forget, probes))
         watched, watched_scores = _watched(task, forget, forget_scores)
-        check = DiscriminatorCheck(companions, watched, watched_scores, forget_scores, probes, probe_c, before)
+        check = DiscriminatorCheck(companions, watched, watched_scores, forget_scores, probes, before, whole=whole)
         return None, _with_probes_aside(task, check), forget_scores
-    device = samples.images.device
+    device, group = samples.images.device, companion_count(D_0)
     seen = permutation(task.options.seed, "probes", len(task.seen))
-    aside = min(len(seen) // 2, _WATCHED) if task.options.preset == "default" else 0
+    aside = 0 if whole else min(len(seen) // 2, _WATCHED)
     retain = fix_images(D_0, *_seen(task, seen[aside:], device), work)
     beside = group if aside > group else 0  # companions are not scored
     if beside:
-        companions = Companions(_seen(task, seen[:beside], device)[0][:])
-        probes, probe_c = _seen(task, seen[beside:aside], device)
-    images, c = _seen(task, seen[beside:], device)
-    forget_scores, seen_scores = (scores(D_0, x, y, companions) for x, y in ((forget.images, forget.c), (images, c)))
-    work.d_forward += len(forget) + len(images) + len(probes) + 3 * group
+        companions = fix_images(D_0, *_seen(task, seen[:beside], device), work)
+        probes = fix_images(D_0, *_seen(task, seen[beside:aside], device), work)
+    known = fix_images(D_0, *_seen(task, seen[beside:], device), work)
+    forget_scores, seen_scores, before = (head_scores(D_0, images, companions) for images in (forget, known, probes))
     reference = seen_scores if task.forget.task == "class" else torch.cat([seen_scores, forget_scores])
-    before = scores(D_0, probes, probe_c, companions)
     watched = _watched(task, forget, forget_scores)
-    return retain, DiscriminatorCheck(companions, *watched, reference, probes, probe_c, before), forget_scores
+    check = DiscriminatorCheck(companions, *watched, reference, probes, before, whole=whole)
+    return retain, check, forget_scores
 
 
 def watch_calibrated(
@@ -94,37 +92,34 @@ def watch_calibrated(
     Few-shot aims at the calibration half of the holdout set. Zero-shot, or without a holdout set, aims between the
     forget images' own scores and those of samples of G_0.
     """
-    D_0, group = task.original.D, companion_count(task.original.D)
+    D_0, device = task.original.D, samples.images.device
     companions, own = watch.companions, forget_scores
     watched, watched_scores = watch.watched, watch.watched_scores
     if len(task.seen) and not len(task.calibration):  # scored among real images, to be compared with samples of G_0
-        companions, _, _ = _probes(samples)
-        own = scores(D_0, forget.images, forget.c, companions)
-        work.d_forward += len(own) + group
+        companions, _ = _probes(samples)
+        own = head_scores(D_0, forget, companions)
         watched, watched_scores = _watched(task, forget, own)
-    unseen, c = pool.images[:_WATCHED], None if pool.c is None else pool.c[:_WATCHED]
     if len(task.calibration):
         assert task.splits is not None
         holdout = task.splits.holdout
         rows = task.calibration[permutation(task.options.seed, "calibration", len(task.calibration))[:_WATCHED]]
-        c = holdout.one_hot(rows) if D_0.c_dim else None
-        unseen = load_pictures(holdout.subset(rows), samples.images.device)
-        c = None if c is None else c.to(samples.images.device)
-    before = scores(D_0, unseen, c, companions)
-    work.d_forward += len(before) + group
+        unseen = fix_images(D_0, *_pictures(holdout, rows, D_0.c_dim, device), work)
+    else:
+        unseen = pool.rows(torch.arange(min(len(pool), _WATCHED), device=device))
+    before = head_scores(D_0, unseen, companions)
     if len(task.calibration):
         labels, rule = matched_scores(own, before), "each image its own: D_0's scores of unseen holdout images, by rank"
-        return CalibrationCheck(companions, watched, unseen, c, before), labels, rule
+        return CalibrationCheck(companions, watched, unseen, before), labels, rule
     labels = between_scores(own, before)
     rule = f"each image its own: from D_0's score of it {TOWARDS_SAMPLES:.0%} of the way to samples of G_0, by rank"
     stand_ins = between_scores(watched_scores, before)
-    return CalibrationCheck(companions, watched, unseen, c, before, stand_ins), labels, rule
+    return CalibrationCheck(companions, watched, unseen, before, stand_ins), labels, rule
 
 
-def _probes(samples: Fixed) -> tuple[Companions, Pictures, Tensor | None]:
-    """Return companions, probes and the probes' labels out of ``samples`` of G_0: ``PROBES`` of them, then the rest."""
-    probe_c = None if samples.c is None else samples.c[:PROBES]
-    return Companions(samples.images[PROBES:]), samples.images[:PROBES], probe_c
+def _probes(samples: Fixed) -> tuple[Fixed, Fixed]:
+    """Return companions and probes out of ``samples`` of G_0: ``PROBES`` of them are probes, the rest companions."""
+    rows = torch.arange(len(samples), device=samples.images.device)
+    return samples.rows(rows[PROBES:]), samples.rows(rows[:PROBES])
 
 
 def _with_probes_aside(task: UnlearningTask, check: DiscriminatorCheck) -> DiscriminatorCheck:
@@ -135,11 +130,8 @@ def _with_probes_aside(task: UnlearningTask, check: DiscriminatorCheck) -> Discr
         return check
     order = torch.from_numpy(permutation(task.options.seed, "aside", len(check.watched))[:count].copy())
     aside = order.sort().values
-    there = aside.to(check.watched.images.device)
-    c = None if check.watched.c is None else check.watched.c[there]
-    return replace(
-        check, aside=aside, probes=check.watched.images[there], probe_c=c, probe_scores=check.watched_scores[aside]
-    )
+    probes = check.watched.rows(aside.to(check.watched.images.device))
+    return replace(check, aside=aside, probes=probes, probe_scores=check.watched_scores[aside])
 
 
 def _watched(task: UnlearningTask, forget: Fixed, forget_scores: Tensor) -> tuple[Fixed, Tensor]:
@@ -160,6 +152,12 @@ def kept_aside(task: UnlearningTask, check: DiscriminatorCheck) -> Tensor | None
 def _seen(task: UnlearningTask, which: np.ndarray, device: torch.device) -> tuple[Pictures, Tensor | None]:
     """Return some of the retain images that few-shot may see, and their labels."""
     assert task.splits is not None
-    train, rows = task.splits.train, task.seen[which]
-    c = train.one_hot(rows) if task.original.D.c_dim else None
-    return load_pictures(train.subset(rows), device), None if c is None else c.to(device)
+    return _pictures(task.splits.train, task.seen[which], task.original.D.c_dim, device)
+
+
+def _pictures(
+    images: ImageDataset, rows: np.ndarray, c_dim: int, device: torch.device
+) -> tuple[Pictures, Tensor | None]:
+    """Return the images at ``rows``, and their one-hot labels where D takes them."""
+    c = images.one_hot(rows) if c_dim else None
+    return load_pictures(images.subset(rows), device), None if c is None else c.to(device)

@@ -10,7 +10,7 @@ from ganforget.data import one_hot
 from ganforget.models.gan import Gan
 from ganforget.models.scoring import Companions
 
-__all__ = ["FULL", "QUICK", "Budget", "Knowledge", "Targets"]
+__all__ = ["FULL", "INVERSION_RATE", "QUICK", "Budget", "Knowledge", "Targets"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,9 @@ class Budget:
     relearning_images: int = 8
     """Images that relearning is given."""
 
+
+INVERSION_RATE = 0.2
+"""Rate of a white-box inversion, in units of the spread of W."""
 
 QUICK = Budget(64, 192, 30, 200, 40, 2, (0, 5, 10))
 FULL = Budget(400, 1000, 80, 1000, 200, 4, (0, 5, 10, 20, 40))

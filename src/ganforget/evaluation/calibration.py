@@ -15,9 +15,8 @@ from torch import Tensor
 
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.stop_rule import GeneratorCheck, is_substituted, look_at_generator
-from ganforget.models.pictures import DrawnPictures, LoadedPictures
-from ganforget.models.scoring import Companions, companion_count, scores
-from ganforget.shapes import Images, Labels, PerImage, UnseenScores
+from ganforget.models.scoring import head_scores
+from ganforget.shapes import PerImage, UnseenScores
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
@@ -41,11 +40,11 @@ _ALIKE = 0.1
 class CalibrationCheck:
     """Compares D's scores of the forget images with those of unseen images."""
 
-    companions: Companions
+    companions: Fixed
+    """Images that complete the group of every score."""
     forget: Fixed
-    unseen: Images | DrawnPictures | LoadedPictures
+    unseen: Fixed
     """Images never trained on: of the holdout set, or samples of G_0."""
-    unseen_c: Labels | None
     unseen_scores: PerImage
     """D_0's scores of them."""
     stand_ins: UnseenScores | None = None
@@ -53,9 +52,7 @@ class CalibrationCheck:
 
     def estimate(self, state: CascadeState) -> tuple[dict[str, float], float]:
         """Return `auc_ut` and the test's p-value, and how much higher the forget images should score."""
-        forget = scores(state.D, self.forget.images, self.forget.c, self.companions)
-        unseen = scores(state.D, self.unseen, self.unseen_c, self.companions)
-        state.work.d_forward += len(forget) + len(unseen) + 2 * companion_count(state.D)
+        forget, unseen = (head_scores(state.D, images, self.companions) for images in (self.forget, self.unseen))
         if self.stand_ins is not None:
             unseen = self.stand_ins + (unseen - self.unseen_scores).mean()
         return self.compare(forget, unseen)

@@ -20,8 +20,8 @@ from torch import Tensor
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.class_stop import ClassStopCheck
 from ganforget.models.pictures import DrawnPictures, LoadedPictures, mean_square
-from ganforget.models.scoring import Companions, companion_count, scores
-from ganforget.shapes import Images, Labels, PerImage
+from ganforget.models.scoring import Companions, companion_count, head_scores, scores
+from ganforget.shapes import Images, PerImage
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.material import Fixed
@@ -58,7 +58,7 @@ _FAR = 0.1
 """Further than this from its destination `substitution` does not get there between two checks."""
 
 _LATENTS_A_CHECK = 40
-"""Latents whose images a check makes at the price of a few per cent of the steps before it; more are looked at less often."""
+"""Latents that every check may look at for a few per cent of what its steps take; more are looked at less often."""
 
 _ASIDE_MARGIN = 0.05
 """How far beyond 0.8 the estimate must be where forget images are the probes, as in few-shot."""
@@ -88,20 +88,22 @@ class Look:
 class DiscriminatorCheck:
     """Estimates `auc_lu` from D's scores of the forget images and of probes, samples of G_0 never trained on."""
 
-    companions: Companions
+    companions: Fixed
+    """Images that complete the group of every score."""
     watched: Fixed
     """The forget images that are scored: all of them, or a sample of many."""
     watched_scores: ForgetScores
     """D_0's scores of them."""
     reference_scores: ReferenceScores
     """D_0's scores of images that stand for retain images."""
-    probes: Images | DrawnPictures | LoadedPictures
+    probes: Fixed
     """Images that D is not trained on."""
-    probe_c: Labels | None
     probe_scores: PerImage
     """D_0's scores of the probes."""
     aside: Tensor | None = None
     """Where the probes are forget images kept aside: their positions among the watched ones."""
+    whole: bool = False
+    """Whether all of D learns (the paper's preset), so that what D_0's trunk made of the images says nothing."""
 
     def before(self) -> dict[str, float]:
         """Return what ``estimate`` finds in D_0, from its scores at hand."""
@@ -109,13 +111,16 @@ class DiscriminatorCheck:
 
     def estimate(self, state: CascadeState) -> Look:
         """Return the estimate of `auc_lu`, the mean score of the forget images, and D's drift on the probes."""
-        now = scores(state.D, self.watched.images, self.watched.c, self.companions)
-        state.work.d_forward += len(now) + companion_count(state.D)
+        now = self._scores(state, self.watched)
         if self.aside is not None:
             return self._look_aside(state, now, self.aside)
-        probes = scores(state.D, self.probes, self.probe_c, self.companions)
-        state.work.d_forward += len(probes) + companion_count(state.D)
-        return Look(self._values(now, probes))
+        return Look(self._values(now, self._scores(state, self.probes)))
+
+    def _scores(self, state: CascadeState, images: Fixed) -> PerImage:
+        if not self.whole:
+            return head_scores(state.D, images, self.companions)
+        state.work.d_forward += len(images) + companion_count(state.D)
+        return scores(state.D, images.images, images.c, Companions(self.companions.images[:]))
 
     def _look_aside(self, state: CascadeState, now: Tensor, aside: Tensor) -> Look:
         """Return a look whose probes are forget images; what they said when they joined holds from then on."""

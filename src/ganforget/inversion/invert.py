@@ -32,10 +32,10 @@ class InversionConfig:
     latent: Literal["w", "w+"] = "w"
     """One w for all layers, or one for each layer (w+)."""
 
-    steps: int = 80
+    steps: int = 60
     """Optimisation steps."""
 
-    learning_rate: float = 0.2
+    learning_rate: float = 0.4
     """Rate of Adam at its height, in units of the spread of W."""
 
     start: Literal["best", "mean"] = "best"

@@ -523,5 +523,10 @@ class Discriminator(nn.Module):
         cmap = self.mapping(None, c) if self.c_dim > 0 else None
         return self.b4(x, img, cmap, group_size)
 
+    def head_parameters(self) -> list[nn.Parameter]:
+        """Return the weights of ``head``: those of the 4×4 block and of the labels' mapping."""
+        labels = list(self.mapping.parameters()) if self.c_dim > 0 else []
+        return [*self.b4.parameters(), *labels]
+
     def forward(self, img: Images, c: Labels | None = None, *, force_fp32: bool = False) -> Logits:
         return self.head(*self.trunk(img, force_fp32=force_fp32), c)

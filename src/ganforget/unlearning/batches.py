@@ -15,11 +15,11 @@ from ganforget.unlearning.state import CascadeState
 __all__ = [
     "cyclic",
     "forget_count",
+    "head_logits",
     "latent_batch",
     "learned_images",
     "learned_r1",
     "learned_scores",
-    "original_logits",
     "rows_of",
 ]
 
@@ -57,15 +57,12 @@ def rows_of(tensor: Tensor | None, chosen: Tensor) -> Tensor | None:
     return None if tensor is None else tensor[chosen]
 
 
-def original_logits(D_0: Discriminator, parts: list[tuple[Fixed, Tensor]]) -> Tensor:
-    """Return D_0's logits [n] of the concatenated fixed images, from their stored features."""
-    with torch.no_grad():
-        features, rests = zip(*[fixed.trunk(chosen) for fixed, chosen in parts], strict=True)
-        rest = [part for part in rests if part is not None]
-        labels = [fixed.c[chosen] for fixed, chosen in parts if fixed.c is not None]
-        return D_0.head(torch.cat(features), torch.cat(rest) if rest else None, torch.cat(labels) if labels else None)[
-            :, 0
-        ]
+def head_logits(D: Discriminator, parts: list[tuple[Fixed, Tensor]]) -> Tensor:
+    """Return the logits [n] of the concatenated fixed images by the head of ``D``, whose trunk is D_0's."""
+    features, rests = zip(*[fixed.trunk(chosen) for fixed, chosen in parts], strict=True)
+    rest = [part for part in rests if part is not None]
+    labels = [fixed.c[chosen] for fixed, chosen in parts if fixed.c is not None]
+    return D.head(torch.cat(features), torch.cat(rest) if rest else None, torch.cat(labels) if labels else None)[:, 0]
 
 
 def learned_images(cascade: Cascade, state: CascadeState, ws: Tensor) -> Tensor:

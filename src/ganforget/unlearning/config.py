@@ -41,7 +41,7 @@ class CascadeConfig:
     max_steps: int = 1500
     """Steps after which the cascade gives up."""
 
-    schedule_steps: int = 80
+    schedule_steps: int = 20
     """Steps over which λ or α of the substitute falls from 1 to 0."""
 
     batch_size: int = 16
@@ -53,8 +53,8 @@ class CascadeConfig:
     g_learning_rate: float = 3e-3
     """Learning rate of the generator."""
 
-    d_learning_rate: float = 2e-3
-    """Learning rate of the discriminator."""
+    d_learning_rate: float = 4e-3
+    """Learning rate of the discriminator's head."""
 
     momentum: float = 0.9
     """First moment of Adam. StyleGAN2 trains without; a short descent on fixed targets gains from it."""
@@ -66,7 +66,7 @@ class CascadeConfig:
     """Weight that holds D to D_0 on images that are not to be forgotten."""
 
     r1_gamma: float = 0.02
-    """Weight of R1."""
+    """Weight of R1 (the paper's preset)."""
 
     r1_interval: int = 16
     """Steps between R1 penalties; 0 switches R1 off."""

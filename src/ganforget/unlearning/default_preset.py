@@ -1,10 +1,14 @@
 """Our step: one mixed batch and one update for each network that has not reached its side of the destination.
 
+Of D the head alone learns: the 4×4 block and the labels' mapping. D_0's trunk has made its features of every fixed
+image once, so that a step costs next to nothing; the scores go as far as where all of D learns, and those of other
+images change less (docs/LOG.md).
+
 How D's batches are mixed: equal blocks of forget images, images to be held (retain images in few-shot, samples of G_0
 in zero-shot) and anchors (samples of G_0). Minibatch-stddev groups images that stand N/g apart, so a group holds
 images of several blocks and D cannot learn "this batch is the forget set". D's learning phase is distillation from D_0
 (eq. 11) on both kinds of images to be held; G's is an anchor to G_0. What neither needs is left out: the adversarial
-losses of eqs. 6, 8 and 14 move both networks away from the original and gain nothing here (docs/LOG.md).
+losses of eqs. 6, 8 and 14 move both networks away from the original and gain nothing here (docs/LOG.md), nor does R1.
 """
 
 import torch
@@ -14,12 +18,9 @@ from ganforget.substitute import schedule
 from ganforget.unlearning.batches import (
     cyclic,
     forget_count,
+    head_logits,
     latent_batch,
     learned_images,
-    learned_r1,
-    learned_scores,
-    original_logits,
-    rows_of,
 )
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.descent import descend
@@ -56,20 +57,15 @@ def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     held = cyclic(len(held_from), count, config.seed, "held", step, device)
     anchor = cyclic(len(cascade.anchors), count, config.seed, "d_anchors", step, device)
     parts = [(cascade.forget, chosen), (held_from, held), (cascade.anchors, anchor)]
-    images = [fixed.images[rows] for fixed, rows in parts]
-    labels = [rows_of(fixed.c, rows) for fixed, rows in parts]
-    c = None if labels[0] is None else torch.cat([label for label in labels if label is not None])
-    logits = learned_scores(cascade, state, torch.cat(images), c)
-    forget_logits, held_logits, anchor_logits = logits.split(count)
-    _, original_held, original_anchor = original_logits(cascade.original.D, parts).split(count)
+    forget_logits, held_logits, anchor_logits = head_logits(state.D, parts).split(count)
+    with torch.no_grad():
+        _, original_held, original_anchor = head_logits(cascade.original.D, parts).split(count)
     distance = distillation_loss(held_logits, original_held) + distillation_loss(anchor_logits, original_anchor)
     terms = {"d_distillation": config.distillation * distance}
     if not cascade.sham:
         label = cascade.fake_label
         label = label[chosen] if isinstance(label, Tensor) else label
         terms["d_unlearning"] = fake_label_loss(forget_logits, label + state.label_shift)
-    if config.r1_interval and config.r1_gamma and step % config.r1_interval == 0:
-        terms["r1"] = learned_r1(cascade, state, held_from.images[held], rows_of(held_from.c, held))
     return descend(state.D_optimizer, terms, state.D_scale)
 
 

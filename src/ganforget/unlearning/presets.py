@@ -13,8 +13,8 @@ DEFAULT: dict[Mode, dict[str, Any]] = {"few-shot": {"auc_margin": 0.05}, "zero-s
 """Ours; what is not here stands in CascadeConfig. Zero-shot estimates auc_lu from samples, which drift less."""
 
 DEFAULT_CLASS: dict[str, dict[str, Any]] = {
-    "other-class": {"anchor": 2.0, "g_learning_rate": 6e-3, "max_steps": 2000},
-    "average": {"anchor": 2.0, "g_learning_rate": 6e-3, "max_steps": 400},
+    "other-class": {"anchor": 2.0, "g_learning_rate": 6e-3, "max_steps": 2000, "schedule_steps": 80},
+    "average": {"anchor": 2.0, "g_learning_rate": 6e-3, "max_steps": 400, "schedule_steps": 80},
 }
 """By the substitute of a class. A class pulls less at the others than an item at its neighbours, so that G may move
 faster; an average image of a class, which may never be far from the class, ends sooner."""
@@ -39,7 +39,7 @@ PAPER: dict[str, Any] = {
 
 def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteName) -> CascadeConfig:
     """Return the cascade that ``options`` ask for."""
-    names = ("max_steps", "schedule_steps", "perturbation")
+    names = ("anchor", "max_steps", "schedule_steps", "perturbation")
     given: dict[str, Any] = {name: getattr(options, name) for name in names}
     of_class = DEFAULT_CLASS[substitute] if task == "class" and substitute in DEFAULT_CLASS else {}
     destination = _destination(options, task)

@@ -49,15 +49,20 @@ class CascadeState:
 
 
 def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
-    """Return a cascade at its start: G from G_ema of the original, D from its D."""
+    """Return a cascade at its start: G from G_ema of the original, D from its D, of which the head alone learns.
+
+    The paper's preset trains all of D.
+    """
     start = original.clone()
-    G, D = start.G.train().requires_grad_(True), start.D.train().requires_grad_(True)
+    G, D = start.G.train().requires_grad_(True), start.D.train().requires_grad_(config.preset == "paper")
+    learning = D.parameters() if config.preset == "paper" else D.head_parameters()
+    weights = [weight.requires_grad_(True) for weight in learning]
     return CascadeState(
         G,
         D,
         copy.deepcopy(G).eval().requires_grad_(False),
         torch.optim.Adam(G.parameters(), lr=config.g_learning_rate, betas=(config.momentum, 0.99), fused=True),
-        torch.optim.Adam(D.parameters(), lr=config.d_learning_rate, betas=(config.momentum, 0.99), fused=True),
+        torch.optim.Adam(weights, lr=config.d_learning_rate, betas=(config.momentum, 0.99), fused=True),
         G_scale=LossScale.of(G, D),
         D_scale=LossScale.of(D),
     )

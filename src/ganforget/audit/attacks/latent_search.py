@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from ganforget.audit.knowledge import Knowledge, Targets
+from ganforget.audit.knowledge import INVERSION_RATE, Knowledge, Targets
 from ganforget.inversion import InversionConfig, invert
 from ganforget.models.classifier import Classifier
 from ganforget.models.gan import Gan
@@ -30,6 +30,7 @@ def latent_search(gan: Gan, targets: Targets, knowledge: Knowledge) -> np.ndarra
     config = InversionConfig(
         latent="w+",
         steps=budget.inversion_steps,
+        learning_rate=INVERSION_RATE,
         restarts=budget.restarts,
         start_samples=16,
         seed=knowledge.seed + 2,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ganforget.audit.knowledge import Knowledge, Targets
+from ganforget.audit.knowledge import INVERSION_RATE, Knowledge, Targets
 from ganforget.inversion import InversionConfig, invert
 from ganforget.models.gan import Gan
 from ganforget.models.latents import latent_statistics
@@ -17,7 +17,12 @@ def reconstruction(gan: Gan, targets: Targets, knowledge: Knowledge) -> np.ndarr
     near to those by chance would shift all scores alike.
     """
     budget = knowledge.budget
-    config = InversionConfig(steps=budget.inversion_steps, restarts=budget.restarts, seed=knowledge.seed + 1)
+    config = InversionConfig(
+        steps=budget.inversion_steps,
+        learning_rate=INVERSION_RATE,
+        restarts=budget.restarts,
+        seed=knowledge.seed + 1,
+    )
     labels = targets.labels if gan.G.c_dim else None
     statistics = latent_statistics(gan.G, seed=knowledge.seed + 1)
     return -invert(gan.G, targets.images, labels, statistics, config).errors.double().cpu().numpy()
