@@ -1,4 +1,4 @@
-"""What each choice costs and gives, on the bundled digits GAN: images, substitute, F_label, λ2, latent, steps.
+"""What each choice costs and gives, on the bundled digits GAN: images, substitute, anchor, F_label, λ2, steps and more.
 
     python benchmarks/choices.py                        # every row, seeds 0 and 1: about half an hour on one thread
     python benchmarks/choices.py --only images --table  # the tables of what has been measured
@@ -24,7 +24,8 @@ SEPARATED: dict[str, Any] = {"destination": "separated"}
 CHOICES: dict[str, dict[str, dict[str, Any]]] = {
     "images": {str(n): {"forget_random": n} for n in (4, 16, 64, 256, 512)},
     "substitute": {"truncation": {}} | {name: {"substitute": name} for name in ("average", "projection")},
-    "steps": {str(n): {"max_steps": n} for n in (80, 120, 160, 240)} | {"until reached": {}},
+    "steps": {str(n): {"max_steps": n} for n in (40, 80, 120, 160)} | {"until reached": {}},
+    "anchor": {"5": {"anchor": 5.0}, "10": {"anchor": 10.0}, "20": {}, "40": {"anchor": 40.0}},
     "perturbation": {"0": {"perturbation": 0.0}, "0.75": {}, "1.5": {"perturbation": 1.5}},
     "latent": {"w": {}, "w+": {"latent": "w+"}},
     "λ2": {"0": {}, "0.5": {"lambda2": 0.5}, "1": {"lambda2": 1.0}},
