@@ -22,9 +22,11 @@ from ganforget.models.vgg import load_vgg16
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Progress
 from ganforget.unlearning.cascade import Cascade, StopRule
+from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.fake_label import auto_fake_label, fake_label_warning
 from ganforget.unlearning.losses import Perceptual
-from ganforget.unlearning.material import anchor_pool, fix_images, forget_latents
+from ganforget.unlearning.material import Fixed, anchor_pool, fix_images, forget_latents
+from ganforget.unlearning.turned import turned_away
 
 __all__ = ["Prepared", "prepare"]
 
@@ -94,6 +96,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         retain,
         _perceptual(task, device),
         aside=kept_aside(task, watch),
+        anchor_images=_anchor_images(config, pool, forget, inverted),
         work=work,
     )
     substitutes = first_pictures(latents.finals, latents.inverted)
@@ -123,6 +126,13 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         destination,
         () if warning is None else (warning,),
     )
+
+
+def _anchor_images(config: CascadeConfig, pool: Fixed, forget: Fixed, inverted: Inverted) -> Pictures | None:
+    """Return what G is held to: with the calibrated destination turned away from the images that it is to give up."""
+    if config.destination != "calibrated":
+        return None
+    return turned_away(pool, forget.rows(torch.as_tensor(inverted.images, device=pool.images.device)))
 
 
 def _to(c: Tensor | None, device: torch.device, c_dim: int) -> Tensor | None:

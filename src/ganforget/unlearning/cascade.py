@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from ganforget.models.gan import Gan
+from ganforget.models.pictures import Pictures
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.losses import Perceptual
 from ganforget.unlearning.material import Fixed, ForgetLatents
@@ -52,6 +53,8 @@ class Cascade:
     perceptual: Perceptual | None = None
     aside: Tensor | None = None
     """Positions of forget images that D is not trained on until they join: they tell how images of their kind drift."""
+    anchor_images: Pictures | None = None
+    """What G is held to at the anchors' latents, where that is not what G_0 makes of them."""
     sham: bool = False
     """Leave the unlearning losses out: what learning alone does."""
     work: Work = field(default_factory=Work)

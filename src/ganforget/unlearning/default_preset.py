@@ -86,6 +86,7 @@ def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     w_0 = cascade.latents.ws[chosen]
     substitutes = substitute_images(cascade.original.G, cascade.latents, chosen, config.substitute, lam, state.work)
     anchor = cyclic(len(cascade.anchors), count, config.seed, "g_anchors", step, device)
+    held = cascade.anchors.images if cascade.anchor_images is None else cascade.anchor_images
     assert cascade.anchors.ws is not None
     images = learned_images(cascade, state, torch.cat([w_0, cascade.anchors.ws[anchor]]))
     state.work.g_backward += len(images)
@@ -93,7 +94,7 @@ def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
         "g_substitute": substitute_loss(
             images[:count], substitutes, config.lambda1, config.lambda2, cascade.perceptual
         ),
-        "anchor": config.anchor * anchor_loss(images[count:], cascade.anchors.images[anchor]),
+        "anchor": config.anchor * anchor_loss(images[count:], held[anchor]),
     }
     if cascade.sham:
         terms.pop("g_substitute")
