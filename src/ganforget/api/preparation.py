@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganforget.api.inverting import Inverted, invert_forget_images
 from ganforget.api.task import UnlearningTask
-from ganforget.api.watch import PROBES, kept_aside, perturbed_original, watch_calibrated, watch_discriminator
+from ganforget.api.watch import PROBES, folds_of, perturbed_original, watch_calibrated, watch_discriminator
 from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_LEVEL, StopRuleCalibrated
 from ganforget.evaluation.class_stop import class_stop_check, generated_destination, recorded_destination
 from ganforget.evaluation.features import load_extractor
@@ -95,7 +95,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         pool,
         retain,
         _perceptual(task, device),
-        aside=kept_aside(task, watch),
+        folds=folds_of(task, watch),
         anchor_images=_anchor_images(config, pool, forget, inverted),
         work=work,
     )

@@ -119,7 +119,7 @@ def _run(
         prepared = prepare(task, device, progress, stop)
     for warning in prepared.warnings:
         progress.warn(warning)
-    state = new_cascade(prepared.cascade.original, prepared.cascade.config)
+    state = new_cascade(prepared.cascade.original, prepared.cascade.config, folds=len(prepared.cascade.folds))
     if (run / "checkpoint" / "about.json").exists():
         state = load_cascade(state, run / "checkpoint")
         progress.note(f"Goes on at step {state.step}.")
@@ -174,7 +174,7 @@ def _sham(
 ) -> Gan:
     """Run as many steps of the learning phase alone."""
     progress.stage("Sham run: learning alone")
-    cascade = replace(prepared.cascade, sham=True)
+    cascade = replace(prepared.cascade, sham=True, folds=())
     sham = new_cascade(cascade.original, cascade.config)
     never = Check({}, d_reached=False, g_reached=False)
 

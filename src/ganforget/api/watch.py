@@ -20,13 +20,14 @@ from ganforget.unlearning.material import Fixed, fix_images
 from ganforget.unlearning.perturbation import perturbed_discriminator
 from ganforget.work import Work
 
-__all__ = ["PROBES", "kept_aside", "perturbed_original", "watch_calibrated", "watch_discriminator"]
+__all__ = ["PROBES", "folds_of", "perturbed_original", "watch_calibrated", "watch_discriminator"]
 
 PROBES = 64
 """Samples of G_0 that probe D in zero-shot, and that say how far a perturbation has moved it."""
 
-_ASIDE_SHARE, _LEAST_ASIDE, _MOST_ASIDE = 4, 8, 128
-"""One in four forget images is a probe in zero-shot, at most 128; fewer than 8 tell too little."""
+_FOLDS, _LEAST_IN_A_FOLD = 4, 8
+"""In zero-shot each quarter of the forget images are the probes of a D that does not learn on them; fewer than 8 tell
+too little."""
 
 _WATCHED = 512
 """Most forget images, and most probes, that a check scores."""
@@ -50,8 +51,8 @@ def watch_discriminator(
 
     Few-shot keeps half of its few retain images aside, a few as companions of every score and the others as
     probes. Zero-shot takes ``samples`` of G_0 for both: ``PROBES`` of them, then the companions; but where D is to
-    score many forget images below retain images, a part of these are the probes. The paper's preset, which trains on
-    all its retain images, takes samples.
+    score many forget images below retain images, each quarter of these are the probes of a D beside. The paper's
+    preset, which trains on all its retain images, takes samples.
     """
     D_0, whole = task.original.D, task.options.preset == "paper"
     companions, probes = _probes(samples)
@@ -59,7 +60,7 @@ def watch_discriminator(
         forget_scores, before = (head_scores(D_0, images, companions) for images in (forget, probes))
         watched, watched_scores = _watched(task, forget, forget_scores)
         check = DiscriminatorCheck(companions, watched, watched_scores, forget_scores, probes, before, whole=whole)
-        return None, _with_probes_aside(task, check), forget_scores
+        return None, _with_folds(task, check), forget_scores
     device, group = samples.images.device, companion_count(D_0)
     seen = permutation(task.options.seed, "probes", len(task.seen))
     aside = 0 if whole else min(len(seen) // 2, _WATCHED)
@@ -122,16 +123,14 @@ def _probes(samples: Fixed) -> tuple[Fixed, Fixed]:
     return samples.rows(rows[PROBES:]), samples.rows(rows[:PROBES])
 
 
-def _with_probes_aside(task: UnlearningTask, check: DiscriminatorCheck) -> DiscriminatorCheck:
-    """Return ``check`` with every fourth forget image as a probe, where there are enough, and where they can be."""
-    count = min(len(check.watched) // _ASIDE_SHARE, _MOST_ASIDE)
-    ours = task.forget.task == "item" and task.config.destination == "separated"
-    if not ours or task.options.preset != "default" or count < _LEAST_ASIDE:
+def _with_folds(task: UnlearningTask, check: DiscriminatorCheck) -> DiscriminatorCheck:
+    """Return ``check`` with the folds of the forget images, where there are enough, and where they can be."""
+    ours = task.forget.task == "item" and task.config.destination == "separated" and task.options.preset == "default"
+    count = len(check.watched)
+    if not ours or count < _FOLDS * _LEAST_IN_A_FOLD:
         return check
-    order = torch.from_numpy(permutation(task.options.seed, "aside", len(check.watched))[:count].copy())
-    aside = order.sort().values
-    probes = check.watched.rows(aside.to(check.watched.images.device))
-    return replace(check, aside=aside, probes=probes, probe_scores=check.watched_scores[aside])
+    order = torch.from_numpy(permutation(task.options.seed, "folds", count).copy())
+    return replace(check, folds=tuple(fold.sort().values for fold in order.tensor_split(_FOLDS)))
 
 
 def _watched(task: UnlearningTask, forget: Fixed, forget_scores: Tensor) -> tuple[Fixed, Tensor]:
@@ -144,9 +143,10 @@ def _watched_rows(task: UnlearningTask, count: int) -> Tensor:
     return torch.from_numpy(permutation(task.options.seed, "watched", count)[:_WATCHED].copy()).sort().values
 
 
-def kept_aside(task: UnlearningTask, check: DiscriminatorCheck) -> Tensor | None:
-    """Return which of all the forget images are the probes of ``check``; None where none are."""
-    return None if check.aside is None else _watched_rows(task, len(task.forget))[check.aside]
+def folds_of(task: UnlearningTask, check: DiscriminatorCheck) -> tuple[Tensor, ...]:
+    """Return the folds of ``check`` as positions among all the forget images."""
+    rows = _watched_rows(task, len(task.forget))
+    return tuple(rows[fold] for fold in check.folds)
 
 
 def _seen(task: UnlearningTask, which: np.ndarray, device: torch.device) -> tuple[Pictures, Tensor | None]:

@@ -4,10 +4,10 @@
 from what D_0 gave images of their kind, by how D's scores of probes, on which D is not trained, have moved: a straight
 line through (before, now), and the spread of the probes about it. Few-shot: the seen retain images (and for items the
 forget images, which are a random part of the training set) are of their kind, and half of the seen retain images are
-kept aside as probes. Zero-shot: the forget images are of their kind, and a part of them, on which D is not trained at
-first, are the probes; once the estimate has arrived they join, and D goes on until it scores them like the others. Of
-few forget images none can be spared: then samples of G_0 are the probes, which drift less than real images do, so the
-margin is wider. The true `auc_lu`, over retain images that the cascade never saw, is measured afterwards.
+kept aside as probes. Zero-shot: the forget images are of their kind, and each quarter of them are the probes of a D
+beside, which learns on the others as D does. Of few forget images none can be spared: then samples of G_0 are the
+probes, which drift less than real images do, so the margin is wider. The true `auc_lu`, over retain images that the
+cascade never saw, is measured afterwards.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,6 @@ __all__ = [
     "SUBSTITUTION_DESTINATION",
     "DiscriminatorCheck",
     "GeneratorCheck",
-    "Look",
     "StopRuleForClass",
     "StopRuleForItems",
     "is_substituted",
@@ -60,28 +59,15 @@ _FAR = 0.1
 _LATENTS_A_CHECK = 40
 """Latents that every check may look at for a few per cent of what its steps take; more are looked at less often."""
 
-_ASIDE_MARGIN = 0.05
-"""How far beyond 0.8 the estimate must be where forget images are the probes, as in few-shot."""
-
-_ASIDE_AHEAD = 0.6
-"""D scores the forget images that joined late like the others: at most this AUC."""
+_FOLDS_MARGIN = 0.1
+"""How far beyond 0.8 the estimate must be where forget images are the probes: they are few, and need not score like
+retain images before."""
 
 _CLASS_CHECKS = 4
 """A class is generated, and looked at, in every fourth check."""
 
 ReferenceScores = Float[Tensor, "references"]
 ForgetScores = Float[Tensor, "forgotten"]
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a look at D found."""
-
-    values: dict[str, float]
-    aside: PerImage | None = None
-    """D's scores of the forget images kept aside, while they are."""
-    ahead: float = 0.5
-    """Once they have joined: how often D scores one of them above another forget image."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +86,9 @@ class DiscriminatorCheck:
     """Images that D is not trained on."""
     probe_scores: PerImage
     """D_0's scores of the probes."""
-    aside: Tensor | None = None
-    """Where the probes are forget images kept aside: their positions among the watched ones."""
+    folds: tuple[Tensor, ...] = ()
+    """Positions among the watched images, where forget images are the probes: a D beside learns on all but those of its
+    fold."""
     whole: bool = False
     """Whether all of D learns (the paper's preset), so that what D_0's trunk made of the images says nothing."""
 
@@ -109,27 +96,32 @@ class DiscriminatorCheck:
         """Return what ``estimate`` finds in D_0, from its scores at hand."""
         return self._values(self.watched_scores, self.probe_scores)
 
-    def estimate(self, state: CascadeState) -> Look:
+    def estimate(self, state: CascadeState) -> dict[str, float]:
         """Return the estimate of `auc_lu`, the mean score of the forget images, and D's drift on the probes."""
         now = self._scores(state, self.watched)
-        if self.aside is not None:
-            return self._look_aside(state, now, self.aside)
-        return Look(self._values(now, self._scores(state, self.probes)))
+        if self.folds:
+            return self._across_folds(state, now)
+        return self._values(now, self._scores(state, self.probes))
+
+    def _across_folds(self, state: CascadeState, now: Tensor) -> dict[str, float]:
+        """Return the mean over the folds of what their D does to them, and to the images that it learns on."""
+        areas, drifts = [], []
+        for one, fold in zip(state.beside, self.folds, strict=True):
+            found = head_scores(one.D, self.watched, self.companions)
+            learned = torch.ones(len(found), dtype=torch.bool)
+            learned[fold] = False
+            before = self.watched_scores[fold]
+            areas.append(predicted_auc(self.reference_scores, before, found[fold], found[learned]))
+            drifts.append(float((found[fold] - before).mean()))
+        values = {"auc_lu": areas, "score_drift": drifts}
+        means = {name: sum(found) / len(found) for name, found in values.items()}
+        return means | {"score_forget": float(now.mean())}
 
     def _scores(self, state: CascadeState, images: Fixed) -> PerImage:
         if not self.whole:
             return head_scores(state.D, images, self.companions)
         state.work.d_forward += len(images) + companion_count(state.D)
         return scores(state.D, images.images, images.c, Companions(self.companions.images[:]))
-
-    def _look_aside(self, state: CascadeState, now: Tensor, aside: Tensor) -> Look:
-        """Return a look whose probes are forget images; what they said when they joined holds from then on."""
-        learned = torch.ones(len(now), dtype=torch.bool)
-        learned[aside] = False
-        if state.joined is None:
-            return Look(self._values(now[learned], now[aside]), now[aside])
-        ahead = auc(now[aside].double(), now[learned].double())
-        return Look(self._values(now, state.joined), None, ahead)
 
     def _values(self, now: Tensor, probes: Tensor) -> dict[str, float]:
         estimate = predicted_auc(self.reference_scores, self.probe_scores, probes, now)
@@ -205,18 +197,12 @@ class StopRuleForItems:
     generator: GeneratorCheck
 
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
-        config, aside = self.cascade.config, self.discriminator.aside is not None
-        look = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
-        values, margin = look.values, _ASIDE_MARGIN if aside else config.auc_margin
+        config = self.cascade.config
+        margin = _FOLDS_MARGIN if self.discriminator.folds else config.auc_margin
+        values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
         values["substitution"] = look_at_generator(self.generator, self.cascade, state)
-        d_reached, join = values["auc_lu"] > AUC_DESTINATION + margin, None
-        if aside and state.joined is None:
-            # two looks in a row, as the first of many to be beyond is beyond by chance
-            again = previous is not None and previous.values["auc_lu"] > AUC_DESTINATION + margin
-            join, d_reached = (look.aside if d_reached and again else None), False
-        d_reached = d_reached and look.ahead <= _ASIDE_AHEAD
         g_reached = is_substituted(values["substitution"], config)
-        return Check(values, d_reached, g_reached or config.destination == "paper", join=join)
+        return Check(values, values["auc_lu"] > AUC_DESTINATION + margin, g_reached or config.destination == "paper")
 
 
 @dataclass(frozen=True)
@@ -234,7 +220,7 @@ class StopRuleForClass:
 
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
         config = self.cascade.config
-        values = _look_at_discriminator(self.discriminator, self.cascade, state, previous).values
+        values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
         if (
             previous is not None
             and state.step % (_CLASS_CHECKS * config.check_interval)
@@ -282,10 +268,10 @@ class StopRuleForClass:
 
 def _look_at_discriminator(
     discriminator: DiscriminatorCheck, cascade: Cascade, state: CascadeState, previous: Check | None
-) -> Look:
+) -> dict[str, float]:
     """Return D's estimates; what is known of D_0, or of a D that has rested since, is not computed again."""
     if state.step == 0:
-        return Look(discriminator.before())
+        return discriminator.before()
     if previous is not None and previous.d_reached and cascade.config.preset == "default":
-        return Look({name: previous.values[name] for name in ("auc_lu", "score_forget", "score_drift")})
+        return {name: previous.values[name] for name in ("auc_lu", "score_forget", "score_drift")}
     return discriminator.estimate(state)

@@ -25,8 +25,6 @@ class Check:
     g_reached: bool
     score_gap: float = 0.0
     """How much higher D should score the forget images on average (calibrated destination)."""
-    join: Tensor | None = None
-    """D's scores of the forget images kept aside, once D is to learn on these as well."""
 
     @property
     def reached(self) -> bool:
@@ -51,8 +49,9 @@ class Cascade:
     retain: Fixed | None
     """As many retain images as the forget set holds; None in zero-shot."""
     perceptual: Perceptual | None = None
-    aside: Tensor | None = None
-    """Positions of forget images that D is not trained on until they join: they tell how images of their kind drift."""
+    folds: tuple[Tensor, ...] = ()
+    """Positions of forget images; each fold has a D beside, whose head learns on all the others: what it does to the
+    fold tells what D does to images of their kind."""
     anchor_images: Pictures | None = None
     """What G is held to at the anchors' latents, where that is not what G_0 makes of them."""
     sham: bool = False

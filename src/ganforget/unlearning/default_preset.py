@@ -14,6 +14,7 @@ losses of eqs. 6, 8 and 14 move both networks away from the original and gain no
 import torch
 from torch import Tensor
 
+from ganforget.models.stylegan2 import Discriminator
 from ganforget.substitute import schedule
 from ganforget.unlearning.batches import (
     cyclic,
@@ -48,16 +49,26 @@ def default_step(cascade: Cascade, state: CascadeState, check: Check) -> dict[st
 
 
 def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
+    everything = torch.arange(len(cascade.forget), device=cascade.latents.ws.device)
+    for one, fold in zip(state.beside, cascade.folds, strict=True):
+        others = everything[~torch.isin(everything, fold.to(everything.device))]
+        _head_step(cascade, state, one.D, one.optimizer, others)
+    return _head_step(cascade, state, state.D, state.D_optimizer, everything)
+
+
+def _head_step(
+    cascade: Cascade, state: CascadeState, D: Discriminator, optimizer: torch.optim.Adam, pool: Tensor
+) -> dict[str, float]:
+    """Take a step of the head of ``D``, with the forget images at the positions ``pool``."""
     config, step = cascade.config, state.step
     device = cascade.latents.ws.device
     count = forget_count(cascade)
     held_from = cascade.anchors if cascade.retain is None else cascade.retain
-    pool = _learned_forget(cascade, state)
     chosen = pool[cyclic(len(pool), count, config.seed, "forget", step, device)]
     held = cyclic(len(held_from), count, config.seed, "held", step, device)
     anchor = cyclic(len(cascade.anchors), count, config.seed, "d_anchors", step, device)
     parts = [(cascade.forget, chosen), (held_from, held), (cascade.anchors, anchor)]
-    forget_logits, held_logits, anchor_logits = head_logits(state.D, parts).split(count)
+    forget_logits, held_logits, anchor_logits = head_logits(D, parts).split(count)
     with torch.no_grad():
         _, original_held, original_anchor = head_logits(cascade.original.D, parts).split(count)
     distance = distillation_loss(held_logits, original_held) + distillation_loss(anchor_logits, original_anchor)
@@ -66,15 +77,7 @@ def _d_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
         label = cascade.fake_label
         label = label[chosen] if isinstance(label, Tensor) else label
         terms["d_unlearning"] = fake_label_loss(forget_logits, label + state.label_shift)
-    return descend(state.D_optimizer, terms, state.D_scale)
-
-
-def _learned_forget(cascade: Cascade, state: CascadeState) -> Tensor:
-    """Return the positions of the forget images that D learns on: without those that are kept aside."""
-    everything = torch.ones(len(cascade.forget), dtype=torch.bool, device=cascade.latents.ws.device)
-    if cascade.aside is not None and state.joined is None:
-        everything[cascade.aside] = False
-    return everything.nonzero().flatten()
+    return descend(optimizer, terms, state.D_scale)
 
 
 def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:

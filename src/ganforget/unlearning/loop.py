@@ -65,7 +65,6 @@ def run_cascade(
             check = _check(stop_rule, state, check)
             state.d_reached, state.g_reached = check.d_reached, check.g_reached
             state.label_shift += _GAIN * check.score_gap
-            state.joined = check.join if state.joined is None else state.joined
             on_check(state, losses, check)
     _require_finite(state)
     if steps is None and state.step < config.schedule_steps:

@@ -1,23 +1,31 @@
 """Everything that a cascade in progress needs to go on, and its files."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from ganforget.errors import ModelFileError
 from ganforget.files import make_folder, read_json, write_bytes, write_json
 from ganforget.models.gan import Gan, read_tensors
 from ganforget.models.half_precision import LossScale
 from ganforget.models.stylegan2 import Discriminator, Generator
-from ganforget.training.state import pair_tensors, restore_pair
+from ganforget.training.state import optimizer_tensors, pair_tensors, restore_optimizer, restore_pair
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.work import Work
 
 __all__ = ["CascadeState", "load_cascade", "new_cascade", "save_cascade"]
+
+
+@dataclass
+class Beside:
+    """A discriminator beside the unlearning one, whose head learns on all forget images but those of a fold."""
+
+    D: Discriminator
+    optimizer: torch.optim.Adam
 
 
 @dataclass
@@ -39,8 +47,8 @@ class CascadeState:
     """What the last look at G found."""
     label_shift: float = 0.0
     """What has been added to the fake labels, so that scores meet a moving target (calibrated destination)."""
-    joined: Tensor | None = None
-    """D's scores of the forget images kept aside when D began to learn on these as well; None while it does not."""
+    beside: list["Beside"] = field(default_factory=list)
+    """A D for each fold of the cascade."""
     work: Work = field(default_factory=Work)
     """Images that steps and checks have taken through the networks."""
     G_scale: LossScale = field(default_factory=LossScale.none)
@@ -48,24 +56,37 @@ class CascadeState:
     D_scale: LossScale = field(default_factory=LossScale.none)
 
 
-def new_cascade(original: Gan, config: CascadeConfig) -> CascadeState:
+def new_cascade(original: Gan, config: CascadeConfig, *, folds: int = 0) -> CascadeState:
     """Return a cascade at its start: G from G_ema of the original, D from its D, of which the head alone learns.
 
-    The paper's preset trains all of D.
+    The paper's preset trains all of D. ``folds`` is how many folds the cascade has.
     """
     start = original.clone()
-    G, D = start.G.train().requires_grad_(True), start.D.train().requires_grad_(config.preset == "paper")
+    G, D = start.G.train().requires_grad_(True), start.D.train().requires_grad_(False)
+    beside = [copy.deepcopy(D) for _ in range(folds)]
     learning = D.parameters() if config.preset == "paper" else D.head_parameters()
-    weights = [weight.requires_grad_(True) for weight in learning]
     return CascadeState(
         G,
         D,
         copy.deepcopy(G).eval().requires_grad_(False),
         torch.optim.Adam(G.parameters(), lr=config.g_learning_rate, betas=(config.momentum, 0.99), fused=True),
-        torch.optim.Adam(weights, lr=config.d_learning_rate, betas=(config.momentum, 0.99), fused=True),
+        _adam(learning, config),
+        beside=[Beside(one, _adam(one.head_parameters(), config)) for one in beside],
         G_scale=LossScale.of(G, D),
         D_scale=LossScale.of(D),
     )
+
+
+def _adam(weights: Iterable[torch.nn.Parameter], config: CascadeConfig) -> torch.optim.Adam:
+    """Return the optimiser of what learns of a discriminator."""
+    learning = [weight.requires_grad_(True) for weight in weights]
+    return torch.optim.Adam(learning, lr=config.d_learning_rate, betas=(config.momentum, 0.99), fused=True)
+
+
+def _head(D: Discriminator) -> dict[str, torch.nn.Parameter]:
+    """Return the weights of D's head by name."""
+    own = {id(weight) for weight in D.head_parameters()}
+    return {name: weight for name, weight in D.named_parameters() if id(weight) in own}
 
 
 _COUNTERS = {"step": int, "cascade_seconds": float, "check_seconds": float, "d_reached": bool, "g_reached": bool}
@@ -79,8 +100,9 @@ def save_cascade(state: CascadeState, folder: Path) -> None:
     tensors["counters"] = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
     tensors["scales"] = torch.tensor([state.G_scale.value, state.D_scale.value], dtype=torch.float64)
     tensors["work"] = torch.tensor(list(asdict(state.work).values()), dtype=torch.int64)
-    if state.joined is not None:
-        tensors["joined"] = state.joined
+    for number, one in enumerate(state.beside):
+        tensors |= {f"beside{number}.{key}": value.detach().cpu().clone() for key, value in _head(one.D).items()}
+        tensors |= optimizer_tensors(one.optimizer, f"beside{number}_optimizer.")
     write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
     write_json(folder / "about.json", {"schema_version": 1, "kind": "unlearning"})
 
@@ -96,7 +118,12 @@ def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
     for (name, kind), value in zip(_COUNTERS.items(), counters, strict=True):
         setattr(state, name, kind(value))
     state.work = Work(*tensors["work"].tolist())
-    state.joined = tensors.get("joined")
+    for number, one in enumerate(state.beside):
+        for key, value in _head(one.D).items():
+            if f"beside{number}.{key}" not in tensors:
+                raise ModelFileError(f"The resume state in {folder} lacks beside{number}.{key}; start the run anew.")
+            value.data.copy_(tensors[f"beside{number}.{key}"])
+        restore_optimizer(one.optimizer, tensors, f"beside{number}_optimizer.")
     if "scales" in tensors and tensors["scales"].numel() == 2:  # else a state of before there were any
         state.G_scale.value, state.D_scale.value = tensors["scales"].tolist()
     return state
