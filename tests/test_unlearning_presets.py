@@ -1,5 +1,6 @@
 """One step of each preset: what is shown to whom, what changes, what it costs."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from ganforget.options import Mode, SubstituteName, UnlearnOptions
 from ganforget.training.losses import d_fake_loss, d_loss, g_loss
 from ganforget.unlearning.batches import cyclic, head_logits
 from ganforget.unlearning.cascade import Cascade, Check
+from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.default_preset import default_step
 from ganforget.unlearning.descent import descend
 from ganforget.unlearning.losses import distillation_loss, fake_label_loss, g_forget_loss, imitation_loss
@@ -376,3 +378,14 @@ def test_the_papers_preset_has_the_papers_destination():
 def test_substitutes_that_do_not_fit_their_task(task: Any, substitute: SubstituteName):
     with pytest.raises(InputError, match=f"{substitute} substitute is for"):
         cascade_config(options(), task, substitute)
+
+
+def test_the_anchor_that_was_asked_for():
+    asked = UnlearnOptions("digits", "digits", forget_random=8, anchor=10.0)
+    assert cascade_config(asked, "item", "truncation").anchor == 10
+    assert cascade_config(replace(asked, anchor=None), "item", "truncation").anchor == CascadeConfig.anchor
+    assert cascade_config(replace(asked, anchor=None), "class", "other-class").anchor == 2
+    with pytest.raises(InputError, match="anchor is -1"):
+        replace(asked, anchor=-1.0)
+    with pytest.raises(InputError, match="--anchor is a term of the default preset"):
+        replace(asked, preset="paper")
