@@ -88,6 +88,15 @@ def test_d_does_not_know_of_them():
     assert same_weights(state.D, alone.D)
 
 
+def test_they_share_ds_trunk():
+    _, state, _ = begin()
+    own = {id(weight) for weight in state.D.head_parameters()}
+    for one in state.beside:
+        heads = {id(weight) for weight in one.D.head_parameters()}
+        assert not heads & own
+        assert {id(weight) for weight in one.D.parameters()} - heads == {id(w) for w in state.D.parameters()} - own
+
+
 def test_they_are_resumed(tmp_path: Path):
     cascade, state, _ = begin()
     steps(cascade, state, 2)

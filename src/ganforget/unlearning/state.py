@@ -63,7 +63,8 @@ def new_cascade(original: Gan, config: CascadeConfig, *, folds: int = 0) -> Casc
     """
     start = original.clone()
     G, D = start.G.train().requires_grad_(True), start.D.train().requires_grad_(False)
-    beside = [copy.deepcopy(D) for _ in range(folds)]
+    trunk = {id(part): part for name, part in D.named_children() if name not in ("b4", "mapping")}
+    beside = [copy.deepcopy(D, dict(trunk)) for _ in range(folds)]  # with heads of their own
     learning = D.parameters() if config.preset == "paper" else D.head_parameters()
     return CascadeState(
         G,
