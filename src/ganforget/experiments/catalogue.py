@@ -19,7 +19,7 @@ UNLIMITED_STEPS = 1_000_000
 """The cost is what ends a run that does not arrive."""
 
 CLASS_INVERSIONS = 512
-"""Most images of a class that are inverted: thousands would cost more than all else."""
+"""Most images of a class that the paper preset inverts: thousands would cost more than all else."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def unlearning(plan: Plan, setting: Setting, preset: Preset, substitute: Substit
     """Return one unlearning run in the setting of a column of the paper."""
     options: dict[str, Any] = {"mode": setting.mode, "substitute": substitute, "preset": preset}
     if setting.forget is None:
-        options |= {"forget_class": (CLASS,), "invert": CLASS_INVERSIONS}
+        options |= {"forget_class": (CLASS,)} | ({"invert": CLASS_INVERSIONS} if preset == "paper" else {})
     else:
         options |= {"forget_random": setting.forget, "reconstruct": True}
     if preset == "paper" or setting.fake_label != 0.1:
