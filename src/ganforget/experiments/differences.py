@@ -68,8 +68,8 @@ def _runs(runs: list[dict[str, Any]], plan: Plan, perceptual: bool) -> list[str]
     ]
     if any(run.get("invert") for run in runs):
         said.append(
-            f"Of the class at most {CLASS_INVERSIONS} images are inverted, where the paper inverts all (64 by the default "
-            "preset); D sees all."
+            f"Of the class the paper preset inverts at most {CLASS_INVERSIONS} images, where the paper inverts all; the "
+            "default preset inverts 64. D sees all."
         )
     if any(run.get("lambda2") for run in runs):
         network = "the VGG16 of the file given" if perceptual else "the data set's classifier, not VGG"
