@@ -68,7 +68,7 @@ def _runs(runs: list[dict[str, Any]], plan: Plan, perceptual: bool) -> list[str]
     ]
     if any(run.get("invert") for run in runs):
         said.append(
-            f"Of the class the paper preset inverts at most {CLASS_INVERSIONS} images, where the paper inverts all; the "
+            f"Of the class the paper preset inverts at most {CLASS_INVERSIONS} images, where the paper takes all; the "
             "default preset inverts 64. D sees all."
         )
     if any(run.get("lambda2") for run in runs):
