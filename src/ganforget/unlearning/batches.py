@@ -41,14 +41,14 @@ def forget_count(cascade: Cascade) -> int:
 
 
 def latent_batch(cascade: Cascade, count: int, step: int) -> Tensor:
-    """Return which latents are substituted in this step; half inverted and half mapped ones for a class."""
+    """Return which latents are substituted in this step; for a class a quarter inverted ones, the others mapped."""
     latents, seed, device = cascade.latents, cascade.config.seed, cascade.latents.ws.device
     mapped = len(latents.ws) - latents.inverted
     if not mapped:
         return cyclic(latents.inverted, count, seed, "forget_latents", step, device)
-    half = count // 2
-    first = cyclic(latents.inverted, half, seed, "forget_latents", step, device)
-    second = cyclic(mapped, count - half, seed, "mapped_latents", step, device) + latents.inverted
+    few = count // 4
+    first = cyclic(latents.inverted, few, seed, "forget_latents", step, device)
+    second = cyclic(mapped, count - few, seed, "mapped_latents", step, device) + latents.inverted
     return torch.cat([first, second])
 
 

@@ -13,7 +13,7 @@ DEFAULT: dict[Mode, dict[str, Any]] = {"few-shot": {"auc_margin": 0.05}, "zero-s
 """Ours; what is not here stands in CascadeConfig. Zero-shot estimates auc_lu from samples, which drift less."""
 
 DEFAULT_CLASS: dict[str, dict[str, Any]] = {
-    "other-class": {"anchor": 2.0, "g_learning_rate": 6e-3, "max_steps": 2000, "schedule_steps": 80},
+    "other-class": {"anchor": 2.0, "g_learning_rate": 6e-3, "max_steps": 3000, "schedule_steps": 80},
     "average": {"anchor": 2.0, "g_learning_rate": 6e-3, "max_steps": 400, "schedule_steps": 80},
 }
 """By the substitute of a class. A class pulls less at the others than an item at its neighbours, so that G may move
