@@ -41,12 +41,15 @@ def forget_count(cascade: Cascade) -> int:
 
 
 def latent_batch(cascade: Cascade, count: int, step: int) -> Tensor:
-    """Return which latents are substituted in this step; for a class a quarter inverted ones, the others mapped."""
+    """Return which latents are substituted in this step.
+
+    For a class a quarter are inverted ones (the paper's preset: half), the others mapped.
+    """
     latents, seed, device = cascade.latents, cascade.config.seed, cascade.latents.ws.device
     mapped = len(latents.ws) - latents.inverted
     if not mapped:
         return cyclic(latents.inverted, count, seed, "forget_latents", step, device)
-    few = count // 4
+    few = count // (2 if cascade.config.preset == "paper" else 4)
     first = cyclic(latents.inverted, few, seed, "forget_latents", step, device)
     second = cyclic(mapped, count - few, seed, "mapped_latents", step, device) + latents.inverted
     return torch.cat([first, second])
