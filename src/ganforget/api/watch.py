@@ -66,12 +66,14 @@ def watch_discriminator(
     aside = 0 if whole else min(len(seen) // 2, _WATCHED)
     retain = fix_images(D_0, *_seen(task, seen[aside:], device), work)
     beside = group if aside > group else 0  # companions are not scored
+    scored = [retain]
+    if aside:
+        scored.insert(0, fix_images(D_0, *_seen(task, seen[beside:aside], device), work))
     if beside:
-        companions = fix_images(D_0, *_seen(task, seen[:beside], device), work)
-        probes = fix_images(D_0, *_seen(task, seen[beside:aside], device), work)
-    known = fix_images(D_0, *_seen(task, seen[beside:], device), work)
-    forget_scores, seen_scores, before = (head_scores(D_0, images, companions) for images in (forget, known, probes))
-    reference = seen_scores if task.forget.task == "class" else torch.cat([seen_scores, forget_scores])
+        companions, probes = fix_images(D_0, *_seen(task, seen[:beside], device), work), scored[0]
+    seen_scores = [head_scores(D_0, images, companions) for images in scored]
+    forget_scores, before = (head_scores(D_0, images, companions) for images in (forget, probes))
+    reference = torch.cat(seen_scores if task.forget.task == "class" else [*seen_scores, forget_scores])
     watched = _watched(task, forget, forget_scores)
     check = DiscriminatorCheck(companions, *watched, reference, probes, before, whole=whole)
     return retain, check, forget_scores

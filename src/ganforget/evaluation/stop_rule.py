@@ -239,7 +239,8 @@ class StopRuleForClass:
         A look takes few samples. One that says reached is confirmed with more, at once where the look before said so
         too. Before the schedule has ended nothing counts, so nothing is confirmed.
         """
-        substitution = self.generator.measure(self.cascade, state) if state.step else 1.0
+        if state.step:
+            state.substitution = self.generator.measure(self.cascade, state)
         counts = state.step >= self.cascade.config.schedule_steps
         looks = [LOOK, self.classes.count] if counts and self.classes.count > LOOK else [LOOK]
         if previous is not None and self._beyond(previous.values):
@@ -249,7 +250,7 @@ class StopRuleForClass:
             found = self.classes.estimate(state.G_ema, min(count, self.classes.count))
             state.work.g_forward += min(count, self.classes.count) * len(self.classes.references)
             recall = {} if found.recall is None else {"class_recall": found.recall}
-            values = {"fd_u": found.fd_u, "substitution": substitution} | recall
+            values = {"fd_u": found.fd_u, "substitution": state.substitution} | recall
             reached = self._beyond(values)
             if not reached:
                 break

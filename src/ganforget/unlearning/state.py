@@ -17,7 +17,7 @@ from ganforget.training.state import optimizer_tensors, pair_tensors, restore_op
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.work import Work
 
-__all__ = ["CascadeState", "load_cascade", "new_cascade", "save_cascade"]
+__all__ = ["Beside", "CascadeState", "load_cascade", "new_cascade", "save_cascade"]
 
 
 @dataclass
@@ -47,7 +47,7 @@ class CascadeState:
     """What the last look at G found."""
     label_shift: float = 0.0
     """What has been added to the fake labels, so that scores meet a moving target (calibrated destination)."""
-    beside: list["Beside"] = field(default_factory=list)
+    beside: list[Beside] = field(default_factory=list)
     """A D for each fold of the cascade."""
     work: Work = field(default_factory=Work)
     """Images that steps and checks have taken through the networks."""
