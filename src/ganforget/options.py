@@ -136,7 +136,7 @@ class UnlearnOptions:
     """Most forget images to invert (default: all items; of a class, 64; all with the paper's preset)."""
 
     cache: bool = True
-    """Keep and use inverted latents in the cache folder (recorded time is counted)."""
+    """Keep and use inverted latents (recorded time is counted) and the original's measures in the cache folder."""
 
     reconstruct: bool = False
     """Also measure rec_u and rec_t by fresh inversions, before and after; takes minutes."""

@@ -8,10 +8,11 @@ import torch
 from scipy.stats import t
 from torch import Tensor
 
+from ganforget.api.original_measures import Found, measured_once, original_key
 from ganforget.api.preparation import Prepared
 from ganforget.api.reconstruction import RECONSTRUCTED, reconstruction_errors
 from ganforget.api.task import UnlearningTask
-from ganforget.data import one_hot
+from ganforget.data import cache_folder, one_hot
 from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_LEVEL
 from ganforget.evaluation.downstream import downstream_accuracy
 from ganforget.evaluation.evaluate import evaluate
@@ -85,13 +86,13 @@ def measure_before_and_after(
             calibration=task.calibration,
             device=device,
         )
-    before, scores_before = _measure(task, prepared, reference, original)
+    before, scores_before = _measure_original(task, prepared, reference, progress)
     after, scores_after = _measure(task, prepared, reference, unlearned)
     sham_measures = None if sham is None else _measure(task, prepared, reference, sham)[0]
-    if task.options.reconstruct and task.splits is not None:
-        progress.stage("Fresh inversions for rec_u and rec_t")
-        before |= _reconstruct(task, original)
-        after |= _reconstruct(task, unlearned)
+    for gan, measures in ((original, before), (unlearned, after), (sham, sham_measures)):
+        if gan is not None and measures is not None:
+            measures["substitution"] = _substitution(task, prepared, gan)
+    after |= _reconstruct(task, unlearned, progress)
     if after.get("auc_lu") is None:
         after["auc_lu_estimate"] = check.values.get("auc_lu")
     reached = _reached(task, prepared, after, check)
@@ -116,25 +117,49 @@ def measure_before_and_after(
     )
 
 
-def _measure(
-    task: UnlearningTask, prepared: Prepared, reference: Reference | None, gan: Gan
-) -> tuple[Measures, dict[str, list[float]]]:
-    """Return the measures of one GAN; without data only what forget images and samples can tell."""
-    cascade = prepared.cascade
-    ws = cascade.latents.ws[: cascade.latents.inverted]
-    now, then = (mean_square(G, ws, prepared.substitutes) for G in (gan.G, task.original.G))
-    measures: Measures = {"substitution": substitution_of(now, then)}
+def _measure_original(
+    task: UnlearningTask, prepared: Prepared, reference: Reference | None, progress: Progress
+) -> Found:
+    """Return the original's measures, which other runs of the same task may have kept."""
+
+    def measure() -> Found:
+        measures, found = _measure(task, prepared, reference, task.original)
+        return measures | _reconstruct(task, task.original, progress), found
+
+    options = task.options
+    if reference is None or not options.cache:
+        return measure()
+    asked = {"downstream": options.downstream, "reconstruct": options.reconstruct}
+    if options.reconstruct:
+        asked |= {"latent": options.latent, "seed": options.seed}
+    return measured_once(
+        cache_folder("measures"), original_key(task.original, reference, task.companions, asked), measure
+    )
+
+
+def _measure(task: UnlearningTask, prepared: Prepared, reference: Reference | None, gan: Gan) -> Found:
+    """Return the measures of one GAN; without data only what forget images can tell."""
     if reference is None:
+        cascade = prepared.cascade
         companions = Companions(cascade.anchors.images[: companion_count(gan.D)])
         found = scores(gan.D, cascade.forget.images, cascade.forget.c, companions)
         names = ("auc_lu", "auc_lu_seen", "auc_ut", "fd_l", "fd_floor", "acc", "fd_u", "class_recall")
-        return measures | dict.fromkeys(names), {"forget": _listed(found)}
+        return dict.fromkeys(names), {"forget": _listed(found)}
     assert task.splits is not None
     companions = Companions(task.splits.train.tensor(task.companions))
     evaluation = evaluate(gan.G, lambda x, c: scores(gan.D, x, c, companions), reference)
+    measures = dict(evaluation.measures)
     if task.options.downstream:
         measures["acc_downstream"] = downstream_accuracy(gan.G, reference)
-    return evaluation.measures | measures, {k: _rounded(v) for k, v in evaluation.scores.items() if v}
+    return measures, {k: _rounded(v) for k, v in evaluation.scores.items() if v}
+
+
+def _substitution(task: UnlearningTask, prepared: Prepared, gan: Gan) -> float:
+    """Return how far the forget images' latents still are from their substitutes, in parts of the distance before."""
+    latents = prepared.cascade.latents
+    ws = latents.ws[: latents.inverted]
+    now, then = (mean_square(G, ws, prepared.substitutes) for G in (gan.G, task.original.G))
+    return substitution_of(now, then)
 
 
 def _listed(values: Tensor) -> list[float]:
@@ -145,9 +170,11 @@ def _rounded(values: list[float]) -> list[float]:
     return [round(float(v), 4) for v in values]
 
 
-def _reconstruct(task: UnlearningTask, gan: Gan) -> Measures:
-    """Return rec_u and rec_t: the error of fresh inversions of forget and of holdout images."""
-    assert task.splits is not None
+def _reconstruct(task: UnlearningTask, gan: Gan, progress: Progress) -> Measures:
+    """Return rec_u and rec_t, where they are asked for: the error of fresh inversions of forget and holdout images."""
+    if not task.options.reconstruct or task.splits is None:
+        return {}
+    progress.stage("Fresh inversions for rec_u and rec_t")
     return reconstruction_errors(
         gan,
         task.forget_images,
