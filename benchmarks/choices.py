@@ -2,6 +2,7 @@
 
     python benchmarks/choices.py                        # every row, seeds 0 and 1: about half an hour on one thread
     python benchmarks/choices.py --only images --table  # the tables of what has been measured
+    python benchmarks/choices.py --perceptual FILE      # besides λ2 with these weights of VGG16
 
 Each run is one line of ``results/choices.jsonl``; what is there is not run again, and the default is run once for all
 choices. docs/how_to_choose.md reads them.
@@ -28,7 +29,8 @@ CHOICES: dict[str, dict[str, dict[str, Any]]] = {
     "anchor": {"5": {"anchor": 5.0}, "10": {"anchor": 10.0}, "20": {}, "40": {"anchor": 40.0}},
     "perturbation": {"0": {"perturbation": 0.0}, "0.75": {}, "1.5": {"perturbation": 1.5}},
     "latent": {"w": {}, "w+": {"latent": "w+"}},
-    "λ2": {"0": {}, "0.5": {"lambda2": 0.5}, "1": {"lambda2": 1.0}},
+    "λ2": {"0": {}, "0.5": {"lambda2": 0.5}, "1": {"lambda2": 1.0}}
+    | {f"{weight}, VGG16": {"lambda2": weight, "perceptual": "VGG16"} for weight in (0.5, 1.0)},
     "F_label": {"auto": SEPARATED} | {label: SEPARATED | {"fake_label": label} for label in ("-1", "0.1", "0.5")},
     "destination": {"calibrated": {}, "separated": SEPARATED, "paper": {"destination": "paper"}},
 }
@@ -37,16 +39,17 @@ CHOICES: dict[str, dict[str, dict[str, Any]]] = {
 COLUMNS = ("reached", "r", "acc", "substitution", "auc_ut", "auc_lu", "rec_u − rec_t", "steps", "kimg", "s")
 
 
-def run_row(choice: str, value: str, seed: int, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def run_row(choice: str, value: str, seed: int, rows: list[dict[str, Any]], perceptual: Path | None) -> dict[str, Any]:
     """Run one value of one choice in a temporary folder, or find it among ``rows``; return what is kept of it."""
     given: dict[str, Any] = {"forget_random": 64} | CHOICES[choice][value]
     place = {"choice": choice, "value": value, "seed": seed}
     for row in rows:
         if row["given"] == given and row["seed"] == seed:
             return row | place
+    places = {"perceptual": perceptual} if "perceptual" in given else {}
     with tempfile.TemporaryDirectory() as folder:
         options = UnlearnOptions(
-            "digits", "digits", seed=seed, reconstruct=True, cache=False, outdir=Path(folder), **given
+            "digits", "digits", seed=seed, reconstruct=True, cache=False, outdir=Path(folder), **(given | places)
         )
         result = run_unlearning(options)
         assert result.run is not None
@@ -91,16 +94,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--only", nargs="+", default=list(CHOICES), choices=list(CHOICES))
+    parser.add_argument("--perceptual", type=Path, help="VGG16's weights; without them its rows are left out")
     parser.add_argument("--table", action="store_true", help="only print the tables")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     make_folder(RESULTS.parent)
     for seed in arguments.seeds if not arguments.table else []:
         for choice in arguments.only:
-            for value in CHOICES[choice]:
+            for value, given in CHOICES[choice].items():
+                if "perceptual" in given and arguments.perceptual is None:
+                    continue
                 rows = read_json_lines(RESULTS)
                 if (choice, value, seed) not in {(row["choice"], row["value"], row["seed"]) for row in rows}:
-                    append_json_line(RESULTS, run_row(choice, value, seed, rows))
+                    append_json_line(RESULTS, run_row(choice, value, seed, rows, arguments.perceptual))
                     print(choice, value, seed, flush=True)
     for choice in arguments.only:
         print(f"\n{table(choice, read_json_lines(RESULTS))}")
