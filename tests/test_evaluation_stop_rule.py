@@ -240,6 +240,25 @@ def test_checks_change_nothing():
     assert all(p.grad is None for p in state.D.parameters())
 
 
+def test_the_papers_auc_is_over_the_very_images_that_it_learns():
+    """No prediction: P(D scores a learned image above a forget image), counted over all pairs."""
+    cascade, state = begin(preset="paper")
+    check = replace(watch(cascade), learned=True)
+    with torch.no_grad():
+        for weight in state.D.parameters():
+            weight += 0.1 * randn(*weight.shape, seed=3)
+    learned = scores(state.D, PROBES, PROBE_C, COMPANIONS)
+    forget = scores(state.D, cascade.forget.images, cascade.forget.c, COMPANIONS)
+    pairs = [float(a > b) + 0.5 * float(a == b) for a in learned for b in forget]
+    found = check.estimate(state)
+    assert "auc_lu" not in found
+    assert found["auc_lu_seen"] == pytest.approx(sum(pairs) / len(pairs))
+    rule = StopRuleForItems(cascade, check, generator_check(cascade))
+    state.step = 5
+    assert rule(state, None).values["auc_lu_seen"] == found["auc_lu_seen"]
+    assert 0 < found["auc_lu_seen"] < 1, "else counting would be no test"
+
+
 # ----------------------------------------------------------------------------
 # Reached or not.
 
@@ -247,7 +266,7 @@ def test_checks_change_nothing():
 class Says:
     """Stands for a check: says what it was told to say."""
 
-    folds = ()
+    folds, auc_name = (), "auc_lu"
 
     def __init__(self, value: Any) -> None:
         self.value = value

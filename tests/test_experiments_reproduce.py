@@ -14,6 +14,7 @@ from ganforget.api import reconstruction
 from ganforget.cli import main
 from ganforget.data import ImageDataset
 from ganforget.errors import InputError, Interrupted
+from ganforget.evaluation import reference
 from ganforget.experiments.options import ReproduceOptions
 from ganforget.experiments.reproduce import reproduce
 from ganforget.experiments.retraining import retrain
@@ -149,8 +150,9 @@ def test_cifar10s_tables_at_small_scale(tmp_path: Path):
         assert all(line["cells"][key][-1] is not None for key in ("fd_u", "destination", "acc", "class_recall"))
 
 
-def test_ffhqs_tables_at_small_scale(tmp_path: Path):
+def test_ffhqs_tables_at_small_scale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """An unconditional GAN of colour images without any feature extractor: scores alone."""
+    monkeypatch.setattr(reference, "find_efficientnet", lambda _: None)
     images = np.random.default_rng(0).integers(0, 256, (200, 3, 16, 16), dtype=np.uint8)
     data = folder_of(images, None, tmp_path / "faces")
     unseen = folder_of(images[::-1][:20] // 2, None, tmp_path / "unseen")

@@ -99,6 +99,8 @@ def measure_before_and_after(
     warnings = []
     if check.reached and not reached:
         warnings.append("The running estimate said that the destination was reached, the measures say that it was not.")
+    if (found := _learned_by_heart(task, after)) is not None:
+        warnings.append(found)
     strips, columns, images = _pictures(prepared, original, unlearned)
     extractor = None if reference is None else reference.extractor
     return Measured(
@@ -188,7 +190,8 @@ def _reconstruct(task: UnlearningTask, gan: Gan, progress: Progress) -> Measures
 def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: Check) -> bool:
     """Say whether the measures are at the destination; an estimate serves where there are no data to measure."""
     ours = prepared.cascade.config.destination == "separated"
-    auc, fd_u, recall, share = (after.get(key) for key in ("auc_lu", "fd_u", "class_recall", "substitution"))
+    on = "auc_lu_seen" if _by_learned(task) else "auc_lu"
+    auc, fd_u, recall, share = (after.get(key) for key in (on, "fd_u", "class_recall", "substitution"))
     if after.get("auc_lu") is None:
         return check.reached
     assert auc is not None
@@ -208,6 +211,24 @@ def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: C
         if task.substitute == "other-class" and recall is not None:
             reached = reached and recall <= RECALL_DESTINATION
     return reached
+
+
+def _by_learned(task: UnlearningTask) -> bool:
+    """Whether D's destination is over the retain images that it trains on, as the paper's may have been."""
+    return task.options.preset == "paper" and task.options.mode == "few-shot"
+
+
+def _learned_by_heart(task: UnlearningTask, after: Measures) -> str | None:
+    """Say that the destination holds for the retain images that D trained on alone."""
+    seen, unseen = after.get("auc_lu_seen"), after.get("auc_lu")
+    if not _by_learned(task) or task.forget.task == "class" or seen is None or unseen is None:
+        return None
+    if seen <= AUC_DESTINATION or unseen > AUC_DESTINATION:
+        return None
+    return (
+        f"D scores the forget images below the retain images that it was trained on (auc_lu_seen {seen:.2f}), but "
+        f"hardly below other ones (auc_lu {unseen:.2f}): it has learned the former by heart."
+    )
 
 
 def _remade_alike(after: Measures, images: int) -> bool:

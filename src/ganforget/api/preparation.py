@@ -114,7 +114,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
             text += f" and rec_u not told from rec_t at {REC_GAP_LEVEL:.0%}"
     else:
         rule = StopRuleForItems(cascade, *checks)
-        text = "auc_lu > 0.8" + (" and substitution ≤ 0.25" if config.destination == "separated" else "")
+        text = f"{watch.auc_name} > 0.8" + (" and substitution ≤ 0.25" if config.destination == "separated" else "")
     return Prepared(
         cascade,
         rule,

@@ -166,7 +166,7 @@ def _cascade(
     return run_cascade(prepared.cascade, state, prepared.stop_rule, stop=stop, on_check=on_check, spent=spent)
 
 
-_SHOWN = ("auc_lu", "auc_ut", "substitution", "fd_u", "class_recall")
+_SHOWN = ("auc_lu", "auc_lu_seen", "auc_ut", "substitution", "fd_u", "class_recall")
 
 
 def _sham(

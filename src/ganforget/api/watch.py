@@ -52,18 +52,48 @@ def watch_discriminator(
     Few-shot keeps half of its few retain images aside, a few as companions of every score and the others as
     probes. Zero-shot takes ``samples`` of G_0 for both: ``PROBES`` of them, then the companions; but where D is to
     score many forget images below retain images, each quarter of these are the probes of a D beside. The paper's
-    preset, which trains on all its retain images, takes samples.
+    preset trains on all its retain images, and is watched on these.
     """
-    D_0, whole = task.original.D, task.options.preset == "paper"
     companions, probes = _probes(samples)
     if not len(task.seen):
-        forget_scores, before = (head_scores(D_0, images, companions) for images in (forget, probes))
-        watched, watched_scores = _watched(task, forget, forget_scores)
-        check = DiscriminatorCheck(companions, watched, watched_scores, forget_scores, probes, before, whole=whole)
-        return None, _with_folds(task, check), forget_scores
-    device, group = samples.images.device, companion_count(D_0)
+        return None, *_watch_samples(task, forget, companions, probes)
+    if task.options.preset == "paper":
+        return _watch_learned(task, forget, companions, work)
+    return _watch_aside(task, forget, samples, work)
+
+
+def _watch_samples(
+    task: UnlearningTask, forget: Fixed, companions: Fixed, probes: Fixed
+) -> tuple[DiscriminatorCheck, Tensor]:
+    """Watch D on samples of G_0, or on the forget images themselves, and return D_0's forget scores as well."""
+    forget_scores, before = (head_scores(task.original.D, images, companions) for images in (forget, probes))
+    watched, whole = _watched(task, forget, forget_scores), task.options.preset == "paper"
+    check = DiscriminatorCheck(companions, *watched, forget_scores, probes, before, whole=whole)
+    return _with_folds(task, check), forget_scores
+
+
+def _watch_learned(
+    task: UnlearningTask, forget: Fixed, companions: Fixed, work: Work
+) -> tuple[Fixed, DiscriminatorCheck, Tensor]:
+    """Train on all the retain images that may be seen, and watch D on them."""
+    D_0, device = task.original.D, forget.images.device
+    order = permutation(task.options.seed, "probes", len(task.seen))
+    retain = fix_images(D_0, *_seen(task, order, device), work)
+    learned = retain.rows(torch.arange(min(len(retain), _WATCHED), device=device))
+    forget_scores, before = (head_scores(D_0, images, companions) for images in (forget, learned))
+    watched = _watched(task, forget, forget_scores)
+    check = DiscriminatorCheck(companions, *watched, before, learned, before, whole=True, learned=True)
+    return retain, check, forget_scores
+
+
+def _watch_aside(
+    task: UnlearningTask, forget: Fixed, samples: Fixed, work: Work
+) -> tuple[Fixed, DiscriminatorCheck, Tensor]:
+    """Keep half of the retain images that may be seen aside, and watch D on them."""
+    D_0, device, group = task.original.D, samples.images.device, companion_count(task.original.D)
+    companions, probes = _probes(samples)
     seen = permutation(task.options.seed, "probes", len(task.seen))
-    aside = 0 if whole else min(len(seen) // 2, _WATCHED)
+    aside = min(len(seen) // 2, _WATCHED)
     retain = fix_images(D_0, *_seen(task, seen[aside:], device), work)
     beside = group if aside > group else 0  # companions are not scored
     scored = [retain]
@@ -75,8 +105,7 @@ def watch_discriminator(
     forget_scores, before = (head_scores(D_0, images, companions) for images in (forget, probes))
     reference = torch.cat(seen_scores if task.forget.task == "class" else [*seen_scores, forget_scores])
     watched = _watched(task, forget, forget_scores)
-    check = DiscriminatorCheck(companions, *watched, reference, probes, before, whole=whole)
-    return retain, check, forget_scores
+    return retain, DiscriminatorCheck(companions, *watched, reference, probes, before), forget_scores
 
 
 def watch_calibrated(

@@ -8,6 +8,9 @@ kept aside as probes. Zero-shot: the forget images are of their kind, and each q
 beside, which learns on the others as D does. Of few forget images none can be spared: then samples of G_0 are the
 probes, which drift less than real images do, so the margin is wider. The true `auc_lu`, over retain images that the
 cascade never saw, is measured afterwards.
+
+The paper's plain algorithm in few-shot stops by `auc_lu_seen`, over the retain images that D trains on: the paper does
+not say which it took, its D learns all that it is given, and over others the algorithm does not arrive.
 """
 
 from collections.abc import Mapping
@@ -91,13 +94,20 @@ class DiscriminatorCheck:
     fold."""
     whole: bool = False
     """Whether all of D learns (the paper's preset), so that what D_0's trunk made of the images says nothing."""
+    learned: bool = False
+    """Whether the probes are the retain images that D trains on, so that `auc_lu_seen` is measured."""
+
+    @property
+    def auc_name(self) -> str:
+        """What the destination of D is on."""
+        return "auc_lu_seen" if self.learned else "auc_lu"
 
     def before(self) -> dict[str, float]:
         """Return what ``estimate`` finds in D_0, from its scores at hand."""
         return self._values(self.watched_scores, self.probe_scores)
 
     def estimate(self, state: CascadeState) -> dict[str, float]:
-        """Return the estimate of `auc_lu`, the mean score of the forget images, and D's drift on the probes."""
+        """Return the estimate of `auc_lu` (or `auc_lu_seen` itself), the forget images' mean score, and D's drift."""
         now = self._scores(state, self.watched)
         if self.folds:
             return self._across_folds(state, now)
@@ -124,9 +134,12 @@ class DiscriminatorCheck:
         return scores(state.D, images.images, images.c, Companions(self.companions.images[:]))
 
     def _values(self, now: Tensor, probes: Tensor) -> dict[str, float]:
-        estimate = predicted_auc(self.reference_scores, self.probe_scores, probes, now)
+        if self.learned:
+            area = auc(probes.double(), now.double())
+        else:
+            area = predicted_auc(self.reference_scores, self.probe_scores, probes, now)
         drift = float((probes - self.probe_scores).mean())
-        return {"auc_lu": estimate, "score_forget": float(now.mean()), "score_drift": drift}
+        return {self.auc_name: area, "score_forget": float(now.mean()), "score_drift": drift}
 
 
 def predicted_auc(
@@ -202,7 +215,8 @@ class StopRuleForItems:
         values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
         values["substitution"] = look_at_generator(self.generator, self.cascade, state)
         g_reached = is_substituted(values["substitution"], config)
-        return Check(values, values["auc_lu"] > AUC_DESTINATION + margin, g_reached or config.destination == "paper")
+        d_reached = values[self.discriminator.auc_name] > AUC_DESTINATION + margin
+        return Check(values, d_reached, g_reached or config.destination == "paper")
 
 
 @dataclass(frozen=True)
@@ -230,7 +244,7 @@ class StopRuleForClass:
         else:
             found, g_reached = self._look_at_generator(state, previous)
         values = found | values
-        d_reached = values["auc_lu"] > AUC_DESTINATION + config.auc_margin
+        d_reached = values[self.discriminator.auc_name] > AUC_DESTINATION + config.auc_margin
         return Check(values, g_reached if config.destination == "paper" else d_reached, g_reached)
 
     def _look_at_generator(self, state: CascadeState, previous: Check | None) -> tuple[dict[str, float], bool]:

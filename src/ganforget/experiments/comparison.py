@@ -14,6 +14,7 @@ Values = list[float | None]
 
 COLUMNS: dict[str, tuple[str, int]] = {
     "auc_lu": ("AUC l,u", 2),
+    "auc_lu_seen": ("AUC l,u, images seen", 2),
     "auc_ut": ("AUC u,t", 3),
     "auc_lt": ("AUC training, test", 2),
     "auc_lg": ("AUC training, generated", 2),
@@ -34,12 +35,12 @@ COLUMNS: dict[str, tuple[str, int]] = {
 }
 """Title and decimals of every column."""
 
-_PAIRS = ("auc_lu", "auc_ut", "fd_l", "fd_u", "acc", "acc_downstream")
+_PAIRS = ("auc_lu", "auc_lu_seen", "auc_ut", "fd_l", "fd_u", "acc", "acc_downstream")
 _UNCOMPARED = ("fd_l", "fd_u")
 """Fréchet distances on other networks than theirs have no difference worth a number."""
 
 _OURS = {
-    "item": ("substitution", "rec", "acc_downstream", "cost_kimg", "kimg_saving"),
+    "item": ("auc_lu_seen", "substitution", "rec", "acc_downstream", "cost_kimg", "kimg_saving"),
     "class": ("substitution", "class_recall", "acc_downstream", "cost_kimg", "kimg_saving"),
 }
 _FID_DESTINATION = 150.0
@@ -55,7 +56,7 @@ def compare(experiment: Experiment, rows: Iterable[Row], results: dict[str, dict
     task = "class" if any(row.published.setting.forget is None for row in unlearned) else "item"
     extra = _OURS[task] if unlearned else ()
     if task == "class" and any(row.published.setting.forget is not None for row in unlearned):
-        extra = ("substitution", "rec", *_OURS["class"][1:])
+        extra = ("auc_lu_seen", "substitution", "rec", *_OURS["class"][1:])
     columns = [*experiment.measures, *(key for key in extra if key not in experiment.measures)]
     baselines = _baselines(results)
     for row in chosen:

@@ -76,6 +76,8 @@ def _runs(runs: list[dict[str, Any]], plan: Plan, perceptual: bool) -> list[str]
         said.append(f"The perceptual distance of λ2 uses {network}.")
     said.append(
         "The paper gives one figure a cell, of one run it seems. Ours are means over the seeds, each with a forget set "
-        "of its own; AUC l,u is over retain images that the run never saw, which the paper does not say."
+        "of its own. Over which learning images the paper took AUC l,u it does not say: ours is over retain images "
+        "that the run never saw, and beside it over those that it trained on (few-shot). The paper preset's "
+        "destination is over the latter in few-shot; in zero-shot a running estimate from samples stops it."
     )
     return said

@@ -40,6 +40,13 @@ CURVES = (
         (("auc_lu", "auc_lu", "forget"),),
     ),
     CurveSpec(
+        "auc-lu-seen",
+        "Retain scored above forget, of those it trains on",
+        "auc_lu_seen at the stop checks: how often the discriminator ranks a forget image lower than a retain image "
+        "that it is being trained on.",
+        (("auc_lu_seen", "auc_lu_seen", "forget"),),
+    ),
+    CurveSpec(
         "auc-ut",
         "Forget scored above never trained on",
         "auc_ut at the stop checks: how often the discriminator ranks a forget image above one it was never trained "
