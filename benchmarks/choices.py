@@ -46,7 +46,7 @@ def run_row(choice: str, value: str, seed: int, rows: list[dict[str, Any]], perc
     for row in rows:
         if row["given"] == given and row["seed"] == seed:
             return row | place
-    places = {"perceptual": perceptual} if "perceptual" in given else {}
+    places: dict[str, Any] = {"perceptual": perceptual} if "perceptual" in given else {}
     with tempfile.TemporaryDirectory() as folder:
         options = UnlearnOptions(
             "digits", "digits", seed=seed, reconstruct=True, cache=False, outdir=Path(folder), **(given | places)

@@ -454,7 +454,10 @@ def test_a_full_disk_is_named(tiny_unlearned: Path, capsys: Printed, monkeypatch
     refused(["report", str(tiny_unlearned)], capsys, "No space left on device: report.html", status=1)
 
 
-def test_warnings_of_the_package_are_shown_once(tiny_run: Path, tmp_path: Path, capsys: Printed):
+def test_warnings_of_the_package_are_shown_once(
+    tiny_run: Path, tmp_path: Path, capsys: Printed, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ganforget.evaluation.reference.find_efficientnet", lambda _: None)
     digits = load_data(DataSpec("digits", subset=200)).train
     assert digits.labels is not None
     folder = write_images(tmp_path / "mine", digits.images[:60, 0], [*range(10), *digits.labels[10:60].tolist()])
