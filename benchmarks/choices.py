@@ -18,6 +18,7 @@ import torch
 from ganforget.api.unlearning import run_unlearning
 from ganforget.files import append_json_line, make_folder, read_json, read_json_lines
 from ganforget.options import UnlearnOptions
+from ganforget.report.measure import ratio
 
 RESULTS = Path(__file__).parent / "results" / "choices.jsonl"
 SEPARATED: dict[str, Any] = {"destination": "separated"}
@@ -77,7 +78,7 @@ def _figures(row: dict[str, Any]) -> list[float]:
     before, after = row["before"], row["after"]
     return [
         row["reached"],
-        after["fd_l"] / max(before["fd_l"], before["fd_floor"]),
+        ratio(before, after) or 0.0,
         after["acc"],
         after["substitution"],
         after["auc_ut"],

@@ -24,6 +24,7 @@ from ganforget.evaluation.evaluate import measure_generator
 from ganforget.evaluation.reference import measure_reference
 from ganforget.files import append_json_line, make_folder, read_json, read_json_lines
 from ganforget.options import UnlearnOptions
+from ganforget.report.measure import ratio
 
 ROOT = Path(__file__).parent
 GENERATIONS = (0, 1, 2)
@@ -99,17 +100,12 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _ratio(row: dict[str, Any], key: str) -> float:
-    measures, before = row[key], row["before"]
-    return measures["fd_l"] / max(before["fd_l"], before["fd_floor"])
-
-
 def _line(name: str, part: list[dict[str, Any]]) -> str:
     def mean(values: list[float | None], places: int = 3) -> str:
         found = [v for v in values if v is not None]
         return f"{sum(found) / len(found):.{places}f}" if found else "–"
 
-    r = [_ratio(row, "after") for row in part]
+    r = [ratio(row["before"], row["after"]) or 0.0 for row in part]
     gap = [row["after"]["rec_u"] - row["after"]["rec_t"] for row in part]
     gap_error = mean([row["after"].get("rec_gap_error") for row in part], 5)
     unit = part[0]["seconds_per_kimg"]
@@ -118,7 +114,7 @@ def _line(name: str, part: list[dict[str, Any]]) -> str:
         ", ".join(str(row["seed"]) for row in part),
         f"{sum(row['reached'] for row in part)}/{len(part)}",
         f"{sum(r) / len(r):.3f} ({max(r):.3f})",
-        mean([_ratio(row, "sham") for row in part]),
+        mean([ratio(row["before"], row["sham"]) for row in part]),
         f"{mean([row['before']['acc'] for row in part])} → {mean([row['after']['acc'] for row in part])}",
         mean([row["after"]["substitution"] for row in part]),
         mean([row["after"]["auc_lu"] for row in part]),
