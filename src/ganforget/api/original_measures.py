@@ -29,7 +29,8 @@ def original_key(original: Gan, reference: Reference, companions: np.ndarray, as
     """Return the sha256 of everything that the original's measures depend on; ``asked`` are the options among it."""
     digest = hashlib.sha256(model_hash(original).encode())
     protocol = {name: value for name, value in asdict(reference.protocol).items() if not isinstance(value, Path)}
-    about = [VERSION, torch.__version__, str(reference.device), asked, protocol, reference.record()]
+    floor = None if reference.floor is None else f"{reference.floor:.4g}"  # tells files of an extractor apart
+    about = [VERSION, floor, torch.__version__, str(reference.device), asked, protocol, reference.record()]
     digest.update(json.dumps([*about, reference.splits.record], sort_keys=True, default=str).encode())
     groups = [getattr(reference.groups, field.name) for field in fields(reference.groups) if field.name != "by_class"]
     for positions in (companions, *groups, *reference.groups.by_class.values()):
