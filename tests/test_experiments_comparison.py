@@ -107,8 +107,19 @@ def test_a_class_is_compared_by_the_ratio_to_its_destination():
     paper, ours = comparison["lines"]
     assert paper["cells"]["destination"] == [pytest.approx(157.27 / 150)]
     assert ours["cells"]["destination"] == [1.25]
-    assert {"class_recall", "acc_downstream"} <= set(comparison["columns"])
+    assert {"class_recall", "substitution"} <= set(comparison["columns"])
     assert "rec" not in comparison["columns"]
+
+
+def test_columns_of_ours_are_shown_where_a_line_has_them():
+    rows = rows_of("table-2", "item-64 few-shot average, paper")
+    (first, *_) = rows[0].configurations
+    plain = compare(EXPERIMENTS["table-2"], rows, {first.hash: unlearned(first)})["columns"]
+    assert plain == ["auc_lu", "fd_l", "r", "acc", "saving", "substitution", "rec", "cost_kimg"]
+    more = {first.hash: unlearned(first, auc_lu_seen=0.9, acc_downstream=0.7)}
+    found = compare(EXPERIMENTS["table-2"], rows, more)["columns"]
+    assert found[:2] == ["auc_lu", "auc_lu_seen"], "over images seen, right of over images not seen"
+    assert "acc_downstream" in found
 
 
 def test_what_has_not_been_run_says_so():

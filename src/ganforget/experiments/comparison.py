@@ -49,7 +49,8 @@ _FID_DESTINATION = 150.0
 def compare(experiment: Experiment, rows: Iterable[Row], results: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return the comparison of an experiment as JSON values: columns, and a line for the paper and for each of ours.
 
-    A row's runs that have not been made count as missing; of those that failed the sentence is kept.
+    A row's runs that have not been made count as missing; of those that failed the sentence is kept. What we show
+    besides the table's own measures is left out where no line has it.
     """
     chosen, lines, printed = list(rows), [], set()
     unlearned = [row for row in chosen if row.preset is not None]
@@ -65,6 +66,8 @@ def compare(experiment: Experiment, rows: Iterable[Row], results: dict[str, dict
             printed.add(setting.name)
             lines += _paper_lines(row, columns)
         lines.append(_our_line(row, columns, results, baselines))
+    filled = {key for line in lines for key, values in line["cells"].items() if any(v is not None for v in values)}
+    columns = _beside([key for key in columns if key in filled or key in experiment.measures])
     fd_names = sorted({n for row in results.values() if (n := (row.get("results") or {}).get("fd_name"))})
     return {
         "experiment": experiment.name,
@@ -74,6 +77,14 @@ def compare(experiment: Experiment, rows: Iterable[Row], results: dict[str, dict
         "lines": lines,
         "curves": [_curve(found) for row in chosen for c in row.configurations if (found := results.get(c.hash))],
     }
+
+
+def _beside(columns: list[str]) -> list[str]:
+    """Return the columns with what is over images seen right of what is over images not seen."""
+    if {"auc_lu", "auc_lu_seen"} <= set(columns):
+        columns.remove("auc_lu_seen")
+        columns.insert(columns.index("auc_lu") + 1, "auc_lu_seen")
+    return columns
 
 
 def _curve(row: dict[str, Any]) -> dict[str, Any] | None:
