@@ -4,7 +4,8 @@
     ganforget train --data DIR/faces64.zip --holdout-path DIR/unseen64.zip --kimg 220
     ganforget reproduce table-4 --data DIR/faces64.zip --holdout-path DIR/unseen64.zip --model RUN --only item-64
 
-docs/reproduction.md has what came of it. FFHQ's licence is not commercial: neither the ZIPs nor the GAN are in the repository.
+docs/reproduction.md has what came of it. FFHQ's licence is not commercial: neither the ZIPs nor the GAN are in the
+repository.
 """
 
 import argparse
