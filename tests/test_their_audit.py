@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from audit_worlds import TINY
-from ganforget.api import audit_task
+from ganforget.api import audit_quality, audit_task
 from ganforget.api.audit_options import AuditOptions
+from ganforget.api.audit_quality import quality_figures
 from ganforget.api.audit_task import resolve_audit
 from ganforget.api.auditing import run_audit
 from ganforget.api.certifying import verify_certificate
@@ -21,8 +22,10 @@ from ganforget.api.training import train_gan
 from ganforget.api.unlearning import run_unlearning
 from ganforget.data import ForgetSet
 from ganforget.errors import ForgetSetError
+from ganforget.evaluation.features import Extractor
 from ganforget.models.gan import Gan, GanConfig, save_gan
 from ganforget.options import UnlearnOptions
+from ganforget.progress import Silent
 from ganforget.training.options import TrainOptions
 from official_pickles import contents, dumps, easy
 from small_gan import small_gan
@@ -95,6 +98,22 @@ def test_mirrored_copies_that_no_model_records_are_audited_too(story: dict[str, 
     assert resolve_audit(options, torch.device("cpu")).subject.images.members == FORGOTTEN
     with pytest.raises(ForgetSetError):
         resolve_audit(replace(options, mirror=False), torch.device("cpu"))
+
+
+def test_quality_is_measured_on_images_that_stay_in_their_archive(
+    story: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    """With an extractor for colour images at hand; a Fréchet distance to the training images, and the nearest of them."""
+    extractor = Extractor("corners", lambda images: images[:, :, ::4, ::4].flatten(1))
+    monkeypatch.setattr(audit_quality, "load_extractor", lambda *_, **__: extractor)
+    task = resolve_audit(AuditOptions(model=str(story["run"]), quick=True), torch.device("cpu"))
+    assert not isinstance(task.splits.train.images, np.ndarray), "they are decoded when needed"
+    found = quality_figures(task, Silent())
+    assert found is not None
+    assert set(found["by_role"]) == {"unlearned", "original"}
+    for figures in found["by_role"].values():
+        assert figures["fd_l"] > 0
+        assert set(figures["nearest"]) == {"forget", "retain", "holdout"}
 
 
 def test_a_retraining_takes_the_forget_set_of_such_a_run(story: dict[str, Path], tmp_path: Path):

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-import torch
 
 from ganforget.api.audit_task import AuditTask
 from ganforget.data import ImageDataset
@@ -104,4 +103,4 @@ def _class_distance(gan: Gan, label: int, task: AuditTask, extractor: Extractor)
 
 
 def _features(extractor: Extractor, images: ImageDataset) -> np.ndarray:
-    return extract_features(extractor, torch.from_numpy(images.images)).double().numpy()
+    return extract_features(extractor, images.images).double().numpy()
