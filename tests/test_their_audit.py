@@ -103,7 +103,7 @@ def test_mirrored_copies_that_no_model_records_are_audited_too(story: dict[str, 
 def test_quality_is_measured_on_images_that_stay_in_their_archive(
     story: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ):
-    """With an extractor for colour images at hand; a Fréchet distance to the training images, and the nearest of them."""
+    """With an extractor for colour images: a Fréchet distance to the training images, and the nearest of them."""
     extractor = Extractor("corners", lambda images: images[:, :, ::4, ::4].flatten(1))
     monkeypatch.setattr(audit_quality, "load_extractor", lambda *_, **__: extractor)
     task = resolve_audit(AuditOptions(model=str(story["run"]), quick=True), torch.device("cpu"))
