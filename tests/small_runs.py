@@ -28,7 +28,7 @@ def take_few_steps(
 ) -> None:
     """Have every run invert in ``steps`` steps from ``start_samples`` samples, with these options of its cascade."""
     given = task.cascade_config
-    monkeypatch.setattr(task, "cascade_config", lambda *of: replace(given(*of), **cascade))
+    monkeypatch.setattr(task, "cascade_config", lambda *of, **more: replace(given(*of, **more), **cascade))
     monkeypatch.setattr(
         inverting, "InversionConfig", partial(InversionConfig, steps=steps, start_samples=start_samples)
     )

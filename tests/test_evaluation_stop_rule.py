@@ -296,13 +296,15 @@ def items(auc: float, substitution: float, destination: Destination = "separated
     ("auc", "substitution", "d_reached", "g_reached"),
     [
         (0.86, 0.22, True, True),
-        (0.85, 0.23, False, True),
-        (0.84, 0.24, False, False),
+        (0.85, 0.249, False, True),
+        (0.84, 0.25, False, False),
         (1.0, 1.0, True, False),
         (0.0, 0.0, False, True),
     ],
 )
-def test_items_need_both_sides_beyond_their_margins(auc: float, substitution: float, d_reached: bool, g_reached: bool):
+def test_items_need_both_sides_and_for_what_is_estimated_a_margin(
+    auc: float, substitution: float, d_reached: bool, g_reached: bool
+):
     check = items(auc, substitution)
     assert (check.d_reached, check.g_reached, check.reached) == (d_reached, g_reached, d_reached and g_reached)
     assert check.values == {"auc_lu": auc, "substitution": substitution}
@@ -352,7 +354,7 @@ def class_check(
         (0.86, 154.0, 0.22, 0.02, True, True),
         (0.84, 154.0, 0.22, 0.02, False, True),
         (0.86, 152.0, 0.22, 0.02, True, False),
-        (0.86, 154.0, 0.24, 0.02, True, False),
+        (0.86, 154.0, 0.25, 0.02, True, False),
         (0.86, 154.0, 0.22, 0.04, True, False),
         (0.86, 154.0, 0.22, None, True, True),
     ],

@@ -45,7 +45,9 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.skipif(not FACES.is_file(), reason="the faces of FFHQ are not here: they have no free licence")
 def test_faces_are_forgotten_by_name(faces: Path, tmp_path: Path, monkeypatch: Any):
     given = task.cascade_config
-    monkeypatch.setattr(task, "cascade_config", lambda *of: replace(given(*of), pool=8, check_interval=2))
+    monkeypatch.setattr(
+        task, "cascade_config", lambda *of, **more: replace(given(*of, **more), pool=8, check_interval=2)
+    )
     monkeypatch.setattr(inverting, "InversionConfig", partial(InversionConfig, steps=2, start_samples=4))
     save_gan(small_gan(c_dim=0, resolution=SIDE, channels=3, D="resnet"), tmp_path / "model")
     names = tmp_path / "names.txt"

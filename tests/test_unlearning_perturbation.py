@@ -54,12 +54,12 @@ def test_the_original_stays_and_seeds_count():
 
 def test_only_the_calibrated_destination_perturbs_by_itself():
     items = UnlearnOptions("digits", "digits", forget_random=8)
-    assert cascade_config(items, "item", "truncation").perturbation == PERTURBATION
+    assert cascade_config(items, "item", "truncation", n_forget=4).perturbation == PERTURBATION
     others: list[dict[str, Any]] = [{"destination": "separated"}, {"preset": "paper"}, {"perturbation": 0.0}]
     for more in others:
         asked = UnlearnOptions("digits", "digits", forget_random=8, **more)
-        assert cascade_config(asked, "item", "truncation").perturbation == 0
+        assert cascade_config(asked, "item", "truncation", n_forget=4).perturbation == 0
     asked = UnlearnOptions("digits", "digits", forget_random=8, destination="separated", perturbation=0.3)
-    assert cascade_config(asked, "item", "truncation").perturbation == 0.3
+    assert cascade_config(asked, "item", "truncation", n_forget=4).perturbation == 0.3
     with pytest.raises(InputError, match="perturbation is -1"):
         UnlearnOptions("digits", "digits", forget_random=8, perturbation=-1)

@@ -362,14 +362,17 @@ def options(**given: Any) -> UnlearnOptions:
 
 def test_options_reach_the_cascade():
     config = cascade_config(
-        options(lambda1=2.0, lambda2=0.5, seed=7, max_steps=9, schedule_steps=3, destination="paper"), "item", "average"
+        options(lambda1=2.0, lambda2=0.5, seed=7, max_steps=9, schedule_steps=3, destination="paper"),
+        "item",
+        "average",
+        n_forget=4,
     )
     found = (config.lambda1, config.lambda2, config.seed, config.max_steps, config.schedule_steps, config.destination)
     assert found == (2.0, 0.5, 7, 9, 3, "paper")
 
 
 def test_the_papers_preset_has_the_papers_destination():
-    config = cascade_config(options(preset="paper"), "item", "truncation")
+    config = cascade_config(options(preset="paper"), "item", "truncation", n_forget=4)
     assert (config.preset, config.destination, config.auc_margin, config.margin) == ("paper", "paper", 0.0, 0.0)
 
 
@@ -378,14 +381,29 @@ def test_the_papers_preset_has_the_papers_destination():
 )
 def test_substitutes_that_do_not_fit_their_task(task: Any, substitute: SubstituteName):
     with pytest.raises(InputError, match=f"{substitute} substitute is for"):
-        cascade_config(options(), task, substitute)
+        cascade_config(options(), task, substitute, n_forget=4)
+
+
+@pytest.mark.parametrize(
+    ("n_forget", "anchor", "max_steps"), [(1, 20, 1500), (64, 20, 1500), (125, 16.92, 1500), (1024, 10, 12_288)]
+)
+def test_many_images_are_held_less_and_may_take_longer(n_forget: int, anchor: float, max_steps: int):
+    config = cascade_config(options(), "item", "truncation", n_forget=n_forget)
+    assert config.anchor == pytest.approx(anchor, rel=1e-3)
+    assert config.max_steps == max_steps
+    asked = cascade_config(options(anchor=7.0, max_steps=9), "item", "truncation", n_forget=n_forget)
+    assert (asked.anchor, asked.max_steps) == (7, 9)
+    papers = cascade_config(options(preset="paper"), "item", "truncation", n_forget=n_forget)
+    assert papers.max_steps == 1000
+    of_class = cascade_config(options(), "class", "other-class", n_forget=n_forget)
+    assert (of_class.anchor, of_class.max_steps) == (2, 3000)
 
 
 def test_the_anchor_that_was_asked_for():
     asked = UnlearnOptions("digits", "digits", forget_random=8, anchor=10.0)
-    assert cascade_config(asked, "item", "truncation").anchor == 10
-    assert cascade_config(replace(asked, anchor=None), "item", "truncation").anchor == CascadeConfig.anchor
-    assert cascade_config(replace(asked, anchor=None), "class", "other-class").anchor == 2
+    assert cascade_config(asked, "item", "truncation", n_forget=4).anchor == 10
+    assert cascade_config(replace(asked, anchor=None), "item", "truncation", n_forget=4).anchor == CascadeConfig.anchor
+    assert cascade_config(replace(asked, anchor=None), "class", "other-class", n_forget=4).anchor == 2
     with pytest.raises(InputError, match="anchor is -1"):
         replace(asked, anchor=-1.0)
     with pytest.raises(InputError, match="--anchor is a term of the default preset"):

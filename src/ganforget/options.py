@@ -100,7 +100,7 @@ class UnlearnOptions:
 
     anchor: float | None = None
     """Weight that holds G to the original away from the forgotten latents: 10 takes half the steps and costs more of
-    the quality (default: 20, of a class 2)."""
+    the quality (default: 20, less of more than 64 images, of a class 2)."""
 
     perceptual: Path | None = None
     """VGG16 weights file of the perceptual distance, plain (torchvision's layout) or anti-aliased (default: the data

@@ -20,7 +20,7 @@ from ganforget.randomness import permutation
 __all__ = ["Inverted", "invert_forget_images"]
 
 _CLASS_INVERSIONS = 64
-_LEAST_UNSEEN, _MOST_UNSEEN = 16, 64
+_LEAST_UNSEEN, _MOST_UNSEEN = 16, 32
 
 
 @dataclass(frozen=True, eq=False)

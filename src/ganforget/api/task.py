@@ -29,9 +29,6 @@ from ganforget.unlearning.presets import cascade_config
 
 __all__ = ["UnlearningTask", "holdout_warnings", "load_training_data", "resolve_task", "trained_with_mirror"]
 
-_STEPS_PER_IMAGE = 12
-"""A cascade takes about 6 steps for each of many images; it gives up after twice as many."""
-
 
 @dataclass(frozen=True, eq=False)
 class UnlearningTask:
@@ -151,9 +148,7 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         warnings += ["No training data were given: that the images were trained on is not verified."]
     default: SubstituteName = "other-class" if forget.task == "class" else "truncation"
     substitute = options.substitute or default
-    config = cascade_config(options, forget.task, substitute)  # says here and now what does not go together
-    if options.max_steps is None and forget.task == "item" and options.preset == "default":
-        config = replace(config, max_steps=max(config.max_steps, _STEPS_PER_IMAGE * len(forget)))
+    config = cascade_config(options, forget.task, substitute, n_forget=len(forget))  # says what does not go together
     seen = companions = calibration = np.empty(0, np.int64)
     if splits is not None:
         if config.destination == "calibrated" and options.mode == "few-shot":

@@ -59,7 +59,7 @@ def watch_discriminator(
         return None, *_watch_samples(task, forget, companions, probes)
     if task.options.preset == "paper":
         return _watch_learned(task, forget, companions, work)
-    return _watch_aside(task, forget, samples, work)
+    return _watch_aside(task, forget, companions, probes, work)
 
 
 def _watch_samples(
@@ -87,11 +87,10 @@ def _watch_learned(
 
 
 def _watch_aside(
-    task: UnlearningTask, forget: Fixed, samples: Fixed, work: Work
+    task: UnlearningTask, forget: Fixed, companions: Fixed, probes: Fixed, work: Work
 ) -> tuple[Fixed, DiscriminatorCheck, Tensor]:
     """Keep half of the retain images that may be seen aside, and watch D on them."""
-    D_0, device, group = task.original.D, samples.images.device, companion_count(task.original.D)
-    companions, probes = _probes(samples)
+    D_0, device, group = task.original.D, forget.images.device, companion_count(task.original.D)
     seen = permutation(task.options.seed, "probes", len(task.seen))
     aside = min(len(seen) // 2, _WATCHED)
     retain = fix_images(D_0, *_seen(task, seen[aside:], device), work)

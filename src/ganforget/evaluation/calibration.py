@@ -81,5 +81,5 @@ class StopRuleCalibrated:
             values, gap = self.discriminator.estimate(state)
             d_reached = abs(values["auc_ut"] - 0.5) <= _ESTIMATE_AROUND_HALF and values["alike"] >= _ALIKE
         values["substitution"] = look_at_generator(self.generator, self.cascade, state)
-        g_reached = is_substituted(values["substitution"], self.cascade.config)
+        g_reached = is_substituted(values["substitution"])
         return Check(values, d_reached, g_reached, score_gap=gap)

@@ -26,7 +26,6 @@ from ganforget.models.pictures import DrawnPictures, LoadedPictures, mean_square
 from ganforget.models.scoring import Companions, companion_count, head_scores, scores
 from ganforget.shapes import Images, PerImage
 from ganforget.unlearning.cascade import Cascade, Check
-from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
 
@@ -55,6 +54,9 @@ RECALL_DESTINATION = 0.05
 
 LOOK = 64
 """Samples of a class for a first look; only what looks reached is confirmed with more."""
+
+_ROUNDING = 1e-4
+"""By how much `substitution` differs when it is measured again in batches of another size."""
 
 _FAR = 0.1
 """Further than this from its destination `substitution` does not get there between two checks."""
@@ -196,9 +198,9 @@ def look_at_generator(generator: GeneratorCheck, cascade: Cascade, state: Cascad
     return state.substitution
 
 
-def is_substituted(substitution: float, config: CascadeConfig) -> bool:
-    """Whether an estimate of `substitution` lies beyond G's side of the destination, margin included."""
-    return substitution <= SUBSTITUTION_DESTINATION - config.margin
+def is_substituted(substitution: float) -> bool:
+    """Whether `substitution` is at G's side of the destination; it is no estimate, so all it needs is its rounding."""
+    return substitution <= SUBSTITUTION_DESTINATION - _ROUNDING
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,7 @@ class StopRuleForItems:
         margin = _FOLDS_MARGIN if self.discriminator.folds else config.auc_margin
         values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
         values["substitution"] = look_at_generator(self.generator, self.cascade, state)
-        g_reached = is_substituted(values["substitution"], config)
+        g_reached = is_substituted(values["substitution"])
         d_reached = values[self.discriminator.auc_name] > AUC_DESTINATION + margin
         return Check(values, d_reached, g_reached or config.destination == "paper")
 
@@ -275,7 +277,7 @@ class StopRuleForClass:
         config = self.cascade.config
         beyond = values["fd_u"] > self.destination * (1 + config.margin)
         if config.destination == "separated":
-            beyond = beyond and is_substituted(values["substitution"], config)
+            beyond = beyond and is_substituted(values["substitution"])
             if self.recall and "class_recall" in values:
                 beyond = beyond and values["class_recall"] <= RECALL_DESTINATION - config.margin
         return beyond

@@ -81,7 +81,7 @@ class CascadeConfig:
     """How far a random change moves D's scores before it unlearns, in their standard deviations."""
 
     margin: float = 0.02
-    """How far beyond the generator's destination a running estimate must be before the cascade stops."""
+    """How far beyond its destination what samples of a class estimate must be before the cascade stops."""
 
     auc_margin: float = 0.05
     """How far beyond 0.8 the running estimate of auc_lu must be."""
