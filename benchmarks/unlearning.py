@@ -41,7 +41,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "item-zero-calibrated": CALIBRATED | {"mode": "zero-shot"},
     "item-few-calibrated-anchor-10": CALIBRATED | {"anchor": 10.0},
     "item-few-paper-destination": CALIBRATED | {"destination": "paper"},
-    "1024-few-calibrated-anchor-10": CALIBRATED | {"forget_random": 1024, "anchor": 10.0},
+    "1024-few-calibrated": CALIBRATED | {"forget_random": 1024},
     "item-few-truncation": ITEM | {"substitute": "truncation"},
     "item-few-average": ITEM | {"substitute": "average"},
     "item-few-projection": ITEM | {"substitute": "projection"},
