@@ -59,3 +59,25 @@ def test_the_papers_preset_arrives_over_the_images_it_learns(
     results = run_unlearning(UnlearnOptions(str(model), "digits", outdir=tmp_path, **given)).results
     assert (results["destination_rule"], results["reached"]) == (rule, reached)
     assert any("has learned the former by heart" in warning for warning in results["warnings"]) == by_heart
+
+
+@pytest.mark.parametrize(
+    ("destination", "error", "said"), [("calibrated", 0.06, True), ("calibrated", 0.04, False), ("paper", 0.06, False)]
+)
+def test_a_destination_narrower_than_what_is_known_is_said(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, destination: Any, error: float, said: bool
+):
+    take_few_steps(monkeypatch, steps=2, max_steps=2)
+    evaluate = measuring.evaluate
+
+    def told(*given: Any) -> Any:
+        found = evaluate(*given)
+        return replace(found, measures=found.measures | {"auc_ut": 0.57, "auc_ut_error": error})
+
+    monkeypatch.setattr(measuring, "evaluate", told)
+    given: dict[str, Any] = {"forget_random": 8, "probe": False, "cache": False, "max_steps": 2, "schedule_steps": 1}
+    options = UnlearnOptions(str(model), "digits", outdir=tmp_path, destination=destination, **given)
+    warnings = run_unlearning(options).results["warnings"]
+    found = [sentence for sentence in warnings if sentence.startswith("auc_ut 0.57 is known to ±0.12 only")]
+    assert len(found) == said
+    assert not said or "8 forget images and 163 never trained on" in found[0]

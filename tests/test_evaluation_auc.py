@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from ganforget.errors import InputError, NumericalError
-from ganforget.evaluation.auc import auc
+from ganforget.evaluation.auc import auc, auc_deviation
 
 
 def test_by_hand():
@@ -42,3 +42,10 @@ def test_refuses_empty_flat_and_broken_scores():
         auc(torch.zeros(2, 1), torch.zeros(2))
     with pytest.raises(NumericalError, match="1 of 2 scores"):
         auc(np.array([1.0, np.nan]), np.array([1.0]))
+
+
+@pytest.mark.parametrize(("shift", "members", "outside"), [(0.0, 64, 51), (0.0, 12, 200), (0.8, 40, 90)])
+def test_deviation_is_that_of_many_draws(shift: float, members: int, outside: int):
+    generator = np.random.default_rng(0)
+    drawn = [auc(generator.normal(shift, 1, members), generator.normal(0, 1, outside)) for _ in range(1500)]
+    assert np.std(drawn) == pytest.approx(auc_deviation(float(np.mean(drawn)), members, outside), rel=0.08)

@@ -82,7 +82,7 @@ def test_the_floor_hardly_depends_on_the_seed_and_falls_with_the_count(of_items:
 def test_a_perfect_generator_is_at_the_floor(of_items: Reference, splits: DataSplits):
     found = evaluate(AlbumGenerator.of(splits.train), brightness, of_items)
     measures = found.measures
-    assert list(measures) == ["auc_lu", "auc_lu_seen", "auc_ut", "fd_l", "fd_floor", "acc", "acc_real"]
+    assert list(measures) == ["auc_lu", "auc_lu_seen", "auc_ut", "auc_ut_error", "fd_l", "fd_floor", "acc", "acc_real"]
     assert measures["acc"] == 1
     assert measures["fd_l"] == pytest.approx(of_items.floor, abs=of_items.floor)
     assert {name: len(values) for name, values in found.scores.items()} == {
@@ -127,7 +127,7 @@ def test_scores_reach_the_right_groups_with_their_labels(of_items: Reference, sp
         "forget": {2.0},
         "holdout": {4.0},
     }
-    assert measures == {"auc_lu": 1.0, "auc_lu_seen": 0.0, "auc_ut": 0.0}
+    assert measures == {"auc_lu": 1.0, "auc_lu_seen": 0.0, "auc_ut": 0.0, "auc_ut_error": 0.0}
 
 
 def test_zero_shot_has_no_seen_images_and_says_so(splits: DataSplits):

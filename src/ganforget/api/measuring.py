@@ -99,8 +99,8 @@ def measure_before_and_after(
     warnings = []
     if check.reached and not reached:
         warnings.append("The running estimate said that the destination was reached, the measures say that it was not.")
-    if (found := _learned_by_heart(task, after)) is not None:
-        warnings.append(found)
+    said = (_learned_by_heart(task, after), _hardly_known(task, after, len(scores_after.get("holdout", []))))
+    warnings += [sentence for sentence in said if sentence is not None]
     strips, columns, images = _pictures(prepared, original, unlearned)
     extractor = None if reference is None else reference.extractor
     return Measured(
@@ -145,7 +145,7 @@ def _measure(task: UnlearningTask, prepared: Prepared, reference: Reference | No
         cascade = prepared.cascade
         companions = Companions(cascade.anchors.images[: companion_count(gan.D)])
         found = scores(gan.D, cascade.forget.images, cascade.forget.c, companions)
-        names = ("auc_lu", "auc_lu_seen", "auc_ut", "fd_l", "fd_floor", "acc", "fd_u", "class_recall")
+        names = ("auc_lu", "auc_lu_seen", "auc_ut", "auc_ut_error", "fd_l", "fd_floor", "acc", "fd_u", "class_recall")
         return dict.fromkeys(names), {"forget": _listed(found)}
     assert task.splits is not None
     companions = Companions(task.splits.train.tensor(task.companions))
@@ -228,6 +228,18 @@ def _learned_by_heart(task: UnlearningTask, after: Measures) -> str | None:
     return (
         f"D scores the forget images below the retain images that it was trained on (auc_lu_seen {seen:.2f}), but "
         f"hardly below other ones (auc_lu {unseen:.2f}): it has learned the former by heart."
+    )
+
+
+def _hardly_known(task: UnlearningTask, after: Measures, unseen: int) -> str | None:
+    """Say that so few images tell `auc_ut` less exactly than its destination asks for."""
+    area, error = after.get("auc_ut"), after.get("auc_ut_error")
+    if task.config.destination != "calibrated" or area is None or error is None or 2 * error <= AUC_AROUND_HALF:
+        return None
+    return (
+        f"auc_ut {area:.2f} is known to ±{2 * error:.2f} only (95 %), from {len(task.forget)} forget images and "
+        f"{unseen} never trained on, and its destination is 0.5 ± {AUC_AROUND_HALF:g}: whether it is met is partly "
+        "chance. More images never trained on (--holdout-path) or a larger forget set tell more."
     )
 
 

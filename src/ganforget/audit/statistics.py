@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import binomtest, ks_2samp, norm
 
 from ganforget.errors import InputError
-from ganforget.evaluation.auc import auc
+from ganforget.evaluation.auc import auc, auc_deviation
 from ganforget.randomness import numpy_stream
 
 __all__ = [
@@ -67,13 +67,6 @@ def minimum_detectable_auc(members: int, outside: int, *, alpha: float = 0.01, p
         found = middle - 0.5 >= z_alpha * null + z_power * auc_deviation(middle, members, outside)
         low, high = (low, middle) if found else (middle, high)
     return high
-
-
-def auc_deviation(area: float, members: int, outside: int) -> float:
-    """Return the standard deviation of an AUC (Hanley and McNeil 1982)."""
-    q1, q2 = area / (2 - area), 2 * area * area / (1 + area)
-    own = area * (1 - area) + (members - 1) * (q1 - area**2) + (outside - 1) * (q2 - area**2)
-    return float(np.sqrt(max(own, 0.0) / (members * outside)))
 
 
 @dataclass(frozen=True, eq=False)

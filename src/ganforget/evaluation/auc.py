@@ -7,7 +7,7 @@ from torch import Tensor
 from ganforget.errors import InputError, NumericalError
 from ganforget.shapes import OtherScores, Scores
 
-__all__ = ["auc"]
+__all__ = ["auc", "auc_deviation"]
 
 
 def auc(higher: Scores, lower: OtherScores) -> float:
@@ -20,6 +20,13 @@ def auc(higher: Scores, lower: OtherScores) -> float:
     ranks = rankdata(np.concatenate([a, b]))
     pairs_won = ranks[: len(a)].sum() - len(a) * (len(a) + 1) / 2
     return float(pairs_won / (len(a) * len(b)))
+
+
+def auc_deviation(area: float, members: int, outside: int) -> float:
+    """Return the standard deviation of an AUC (Hanley and McNeil 1982)."""
+    q1, q2 = area / (2 - area), 2 * area * area / (1 + area)
+    own = area * (1 - area) + (members - 1) * (q1 - area**2) + (outside - 1) * (q2 - area**2)
+    return float(np.sqrt(max(own, 0.0) / (members * outside)))
 
 
 def _scores(values: Tensor | np.ndarray) -> np.ndarray:

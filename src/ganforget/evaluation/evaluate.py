@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ganforget.data.dataset import ImageDataset, one_hot
 from ganforget.errors import InputError
+from ganforget.evaluation.auc import auc_deviation
 from ganforget.evaluation.class_stop import class_samples
 from ganforget.evaluation.features import extract_features
 from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
@@ -57,9 +58,10 @@ def measure_generator(G: ImageGenerator, reference: Reference, *, generation: in
 
 
 def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> tuple[Measures, dict[str, list[float]]]:
-    """Return what depends on D alone (`auc_lu`, `auc_lu_seen`, `auc_ut`), and the real groups' scores.
+    """Return what depends on D alone, and the real groups' scores.
 
-    Without a forget set that is `auc_lt`: how well D tells training images from holdout images.
+    That is `auc_lu`, `auc_lu_seen`, and `auc_ut` with its standard error; without a forget set `auc_lt`: how well D
+    tells training images from holdout images.
     """
     train, holdout, groups = reference.splits.train, reference.splits.holdout, reference.groups
     chosen = {
@@ -82,8 +84,12 @@ def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> 
     measures: Measures = {
         "auc_lu": auc_lu(arrays["retain"], forget) if scores["retain"] else None,
         "auc_lu_seen": auc_lu(arrays["retain_seen"], forget) if scores["retain_seen"] else None,
-        "auc_ut": auc_ut(forget, arrays["holdout"]) if scores["holdout"] else None,
+        "auc_ut": None,
+        "auc_ut_error": None,
     }
+    if scores["holdout"]:
+        area = auc_ut(forget, arrays["holdout"])
+        measures |= {"auc_ut": area, "auc_ut_error": auc_deviation(area, len(forget), len(arrays["holdout"]))}
     return measures, scores
 
 

@@ -59,6 +59,14 @@ MEASURES = (
         "0.5, as after retraining",
     ),
     Measure(
+        "auc_ut_error",
+        DISCRIMINATOR,
+        "Standard error of that",
+        "How far the line before is off by chance, with so few images: it is known to twice this much.",
+        "for comparison",
+        places=3,
+    ),
+    Measure(
         "substitution",
         GENERATOR,
         "Distance left to the substitutes",
