@@ -90,7 +90,8 @@ class UnlearnOptions:
     """What takes a forgotten image's place (default: truncation for items, other-class for a class)."""
 
     fake_label: str = "auto"
-    """F_label, the raw logit wanted on forget images, or auto: placed below D's scores of them. Paper: 0.1."""
+    """F_label, the raw logit wanted on forget images. auto: with calibrated one for each image, else three spreads below
+    D's scores of them. Paper: 0.1."""
 
     lambda1: float = 1.0
     """Weight of the pixel distance to the substitute."""
@@ -99,8 +100,8 @@ class UnlearnOptions:
     """Weight of the perceptual distance to the substitute."""
 
     anchor: float | None = None
-    """Weight that holds G to the original away from the forgotten latents: 10 takes half the steps and costs more of
-    the quality (default: 20, less of more than 64 images, of a class 2)."""
+    """Weight that holds G to the original away from the forgotten latents: half of it takes about half the steps and
+    costs quality (default: 20, of n > 64 images 20·(64/n)^¼, of a class 2)."""
 
     perceptual: Path | None = None
     """VGG16 weights file of the perceptual distance, plain (torchvision's layout) or anti-aliased (default: the data
@@ -120,7 +121,7 @@ class UnlearnOptions:
 
     destination: AskedDestination = "default"
     """When to stop. D scores forget images like unseen ones (calibrated) or below retain images (separated); paper:
-    its rule, without G. default: calibrated for images, else separated."""
+    its rule, without G. default: calibrated for images, separated for a class or with a fake label that is given."""
 
     perturbation: float | None = None
     """How far D's scores move at random first, in their spreads, which hides what moved from who kept the original

@@ -205,7 +205,7 @@ def is_substituted(substitution: float) -> bool:
 
 @dataclass(frozen=True)
 class StopRuleForItems:
-    """auc_lu > 0.8 for D, and for our destination substitution ≤ 0.25 for G, each with its margin."""
+    """auc_lu > 0.8 with a margin for D, and for our destination substitution ≤ 0.25 for G."""
 
     cascade: Cascade
     discriminator: DiscriminatorCheck
