@@ -90,8 +90,8 @@ class UnlearnOptions:
     """What takes a forgotten image's place (default: truncation for items, other-class for a class)."""
 
     fake_label: str = "auto"
-    """F_label, the raw logit wanted on forget images. auto: with calibrated one for each image, else three spreads below
-    D's scores of them. Paper: 0.1."""
+    """F_label, the raw logit wanted on forget images. auto: with calibrated one for each image, else three spreads
+    below D's scores of them. Paper: 0.1."""
 
     lambda1: float = 1.0
     """Weight of the pixel distance to the substitute."""
