@@ -52,7 +52,6 @@ RESULTS |= {"seconds": {"inversion": 7.9, "cascade": 13.2, "checks": 0.8, "total
 RESULTS |= {"work": {"g_forward": 31744, "g_backward": 28544, "d_forward": 46080, "d_backward": 38912}}
 RESULTS |= {"duplicates": dict.fromkeys(("retain_exact", "retain_near", "holdout_exact", "holdout_near"), 0)}
 RESULTS |= {"images": {"tile": TILE, "count": COUNT, "sample_columns": 10, "sample_rows": 10}}
-RESULTS |= {"interrupted": False}
 
 ITEM: dict[str, Any] = {"task": "item", "substitute": "truncation", "classes": [], "n_forget": 64}
 ITEM |= {"destination_rule": "auc_lu > 0.8 and substitution <= 0.25", "fd_u_destination": None}

@@ -177,14 +177,6 @@ def test_not_reached_is_said_at_the_top(tmp_path: Path):
     assert "Destination reached" not in text
 
 
-@pytest.mark.parametrize(("after", "words"), [(AFTER, "describe the state"), (None, "Nothing was evaluated")])
-def test_interruption_is_said_at_the_top(tmp_path: Path, after: dict[str, Any] | None, words: str):
-    text = page(tmp_path, interrupted=True, reached=False, steps=40, after=after).text
-    assert text.index("the run was interrupted at step 40 of at most 400") < text.index("Before and after")
-    assert "It did not reach the separated destination" in text
-    assert words in text
-
-
 def test_evaluation_that_contradicts_the_stop_check_is_told(tmp_path: Path):
     text = page(tmp_path, after=AFTER | {"substitution": 0.29}).text
     assert "saw substitution ≤ 0.25; the full evaluation afterwards measures 0.290" in text

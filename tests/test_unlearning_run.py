@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ganforget.api import measuring, unlearning
+from ganforget.api import judging, measuring, unlearning
 from ganforget.api.task import resolve_task
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
 from ganforget.errors import InputError, Interrupted, ModelFileError
@@ -106,7 +106,7 @@ def test_the_work_of_a_sham_run_is_not_the_works(model: Path, tmp_path: Path):
 
 def test_a_schedule_cut_short_reaches_nothing(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Even where every measure is at its destination."""
-    monkeypatch.setattr(measuring, "_reached", lambda *_: True)
+    monkeypatch.setattr(measuring, "is_reached", lambda *_: True)
     short = run_unlearning(options(model, tmp_path, max_steps=3, schedule_steps=4))
     assert short.reached is False
     assert any("ended after 3 of the schedule's 4 steps" in warning for warning in short.results["warnings"])
@@ -164,8 +164,8 @@ def test_the_downstream_accuracy_stands_beside_the_other_measures(model: Path, t
 def test_a_calibrated_run_wants_fresh_inversions_alike_as_far_as_they_can_be_told(gap: float, images: int, alike: bool):
     """Student's t at 1 % with 63 degrees of freedom is 2.656, with 15 it is 2.947."""
     found: dict[str, float | None] = {"rec_u": 1.0 + 0.1 * gap, "rec_t": 1.0, "rec_gap_error": 0.1}
-    assert measuring._remade_alike(found, images) == alike
-    assert measuring._remade_alike(found | {"rec_t": None}, images), "what was not measured is no reproach"
+    assert judging._remade_alike(found, images) == alike
+    assert judging._remade_alike(found | {"rec_t": None}, images), "what was not measured is no reproach"
 
 
 @pytest.mark.parametrize(

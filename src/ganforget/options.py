@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, Protocol, Self, get_args, get_origin, get_type_hints
 
 from ganforget.errors import InputError
 
@@ -19,7 +19,7 @@ __all__ = [
     "Task",
     "UnlearnOptions",
     "check_at_least",
-    "check_device",
+    "check_choices",
     "check_forget_sets",
 ]
 
@@ -120,8 +120,8 @@ class UnlearnOptions:
     """Steps over which the substitute moves from the image itself to its end (default: by preset)."""
 
     destination: AskedDestination = "default"
-    """When to stop. D scores forget images like unseen ones (calibrated) or below retain images (separated); paper:
-    its rule, without G. default: calibrated for images, separated for a class or with a fake label that is given."""
+    """When to stop. Forget images score like unseen ones (calibrated) or below retain images (separated); paper: its
+    rule. default: calibrated; separated for a class or with --fake-label."""
 
     perturbation: float | None = None
     """How far D's scores move at random first, in their spreads, which hides what moved from who kept the original
@@ -164,6 +164,7 @@ class UnlearnOptions:
     """Check everything, say what would be done, write nothing."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         check_forget_sets(self)
         if self.data is None and (self.mode != "zero-shot" or self.forget is None):
             raise InputError("No --data was given; it may be left out only in zero-shot with --forget FOLDER.")
@@ -177,7 +178,6 @@ class UnlearnOptions:
             raise InputError("--anchor is a term of the default preset; the paper has none: leave it out.")
         if self.max_cost is not None and not self.probe:
             raise InputError("--max-cost counts in kimg, which --no-probe leaves unmeasured; leave one of them out.")
-        check_device(self.device)
 
     def _check_calibrated(self) -> None:
         """Raise InputError for what does not go with the calibrated destination."""
@@ -212,6 +212,17 @@ class UnlearnOptions:
         return "class" if self.forget_class else "item"
 
 
+def check_choices(options: Any) -> None:
+    """Raise InputError for a field of a dataclass that takes one of several words, and has another."""
+    for name, kind in get_type_hints(type(options)).items():
+        kinds = (kind, *get_args(kind))
+        words = [word for one in kinds if get_origin(one) is Literal for word in get_args(one)]
+        value = getattr(options, name)
+        if words and value not in words and not (value is None and type(None) in kinds):
+            expected = f"{', '.join(words[:-1])} or {words[-1]}"
+            raise InputError(f"--{name.replace('_', '-')} is {value!r}; expected {expected}.")
+
+
 def check_forget_sets(options: ForgetSelection, *, optional: bool = False) -> None:
     """Raise InputError unless exactly one of the options that name a forget set is given (optional: at most one)."""
     count = sum([bool(options.forget_class), options.forget_random is not None, options.forget is not None])
@@ -235,9 +246,3 @@ def _is_finite(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def check_device(name: str) -> None:
-    """Raise InputError for a device that is none."""
-    if name not in ("auto", "cpu", "cuda"):
-        raise InputError(f"--device is {name!r}; expected auto, cpu or cuda.")

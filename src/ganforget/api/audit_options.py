@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from cyclopts import Parameter
 
 from ganforget.errors import InputError
-from ganforget.options import Device, check_at_least, check_device, check_forget_sets
+from ganforget.options import Device, check_at_least, check_choices, check_forget_sets
 
 __all__ = ["AuditOptions"]
 
@@ -82,7 +82,7 @@ class AuditOptions:
     def __post_init__(self) -> None:
         check_forget_sets(self, optional=True)
         check_at_least(self, 1, "forget_random")
-        check_device(self.device)
+        check_choices(self)
         if self.delete and self.state is None:
             raise InputError("--delete belongs to --state DIR; name the folder to clean.")
         if self.state is None and self.model is None:

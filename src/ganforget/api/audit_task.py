@@ -15,7 +15,7 @@ from ganforget.audit.knowledge import FULL, QUICK
 from ganforget.audit.subject import AuditSubject, audit_images
 from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet, did_you_mean
 from ganforget.errors import ForgetSetError, InputError, ModelFileError
-from ganforget.models.gan import Gan
+from ganforget.models.gan import Gan, model_hash
 from ganforget.rundir import read_run_config
 
 __all__ = ["AuditTask", "resolve_audit"]
@@ -41,10 +41,15 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
     """Check ``options`` and return the audit; every InputError comes from here."""
     assert options.model is not None
     run = _unlearning_run(Path(options.model))
-    options = _completed(options, run)
+    named, options = options.original is not None, _completed(options, run)
     assert options.model is not None
     assert options.original is not None
     unlearned, original = load_model(options.model), load_model(options.original)
+    if run is not None and not named and run.get("model_hash", "") not in ("", model_hash(original)):
+        raise InputError(
+            f"{options.original} is no longer the model that {options.model} was unlearned from; name that one with "
+            "--original."
+        )
     _require_like(unlearned, original, options.original)
     mirror = trained_with_mirror(original, options.mirror)
     splits = load_training_data(_data(options, original), original, mirror=mirror)

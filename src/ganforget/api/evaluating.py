@@ -84,10 +84,9 @@ def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -
         measures["acc_downstream"] = downstream_accuracy(gan.G, reference)
     if options.reconstruct and forget is not None:
         progress.stage("Fresh inversions for rec_u and rec_t")
-        images = forget.dataset(splits.train)
-        measures |= reconstruction_errors(
-            gan, images, splits.holdout, classes=forget.classes, latent="w", seed=options.seed
-        )
+        images, holdout = forget.dataset(splits.train), splits.holdout
+        unseen = holdout.subset(np.setdiff1d(np.arange(len(holdout)), subject.calibration))
+        measures |= reconstruction_errors(gan, images, unseen, classes=forget.classes, latent="w", seed=options.seed)
     return {
         "schema_version": SCHEMA_VERSION,
         "model": options.model,

@@ -28,7 +28,10 @@ def make_forget_set(options: ForgetSetOptions, out: Path | None = None) -> Chose
     Raises DataError and ForgetSetError for data and a selection that do not go together, before anything is written.
     """
     spec = DataSpec(options.data, options.data_path, options.data_subset, options.data_subset_seed)
-    splits = load_data(spec) if options.model is None else load_training_data(spec, load_model(options.model))
+    if options.model is None:
+        splits = load_data(spec)
+    else:  # without mirror images: whoever uses the forget set adds them
+        splits = load_training_data(spec, load_model(options.model), mirror=False)
     forget = choose_forget_set(options, splits.train, data=splits.name)
     forget, duplicates, warnings = find_copies(forget, splits, include=options.forget_duplicates)
     if out is not None:

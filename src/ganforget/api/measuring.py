@@ -5,22 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import t
 from torch import Tensor
 
+from ganforget.api.judging import Measures, class_destination, is_reached, leak, measured_warnings, unseen_images
 from ganforget.api.original_measures import Found, measured_once, original_key
 from ganforget.api.preparation import Prepared
-from ganforget.api.reconstruction import RECONSTRUCTED, reconstruction_errors
+from ganforget.api.reconstruction import reconstruction_errors
 from ganforget.api.task import UnlearningTask
 from ganforget.data import cache_folder, one_hot
-from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_LEVEL
 from ganforget.evaluation.downstream import downstream_accuracy
 from ganforget.evaluation.evaluate import evaluate
 from ganforget.evaluation.measures import substitution_of
 from ganforget.evaluation.protocol import EvaluationProtocol
 from ganforget.evaluation.reference import Reference, measure_reference
 from ganforget.evaluation.samples import quantise
-from ganforget.evaluation.stop_rule import AUC_DESTINATION, RECALL_DESTINATION, SUBSTITUTION_DESTINATION
 from ganforget.files import make_folder, write_image_grid
 from ganforget.models.gan import Gan
 from ganforget.models.memory import synthesise
@@ -35,8 +33,6 @@ __all__ = ["Measured", "measure_before_and_after"]
 _SHOWN_IMAGES = 16
 _SHOWN_SAMPLES = 10
 
-Measures = dict[str, float | None]
-
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -46,6 +42,8 @@ class Measured:
     after: Measures
     sham: Measures | None
     reached: bool
+    class_destination: float | None
+    """Where `fd_u` of a class has arrived, from as many images as it is measured with."""
     extractor: str | None
     fd_name: str | None
     scores: dict[str, dict[str, list[float]]]
@@ -95,12 +93,12 @@ def measure_before_and_after(
     after |= _reconstruct(task, unlearned, progress)
     if after.get("auc_lu") is None:
         after["auc_lu_estimate"] = check.values.get("auc_lu")
-    reached = _reached(task, prepared, after, check)
+    destination = class_destination(prepared, reference)
+    reached = is_reached(task, prepared, after, check, destination)
     warnings = []
     if check.reached and not reached:
         warnings.append("The running estimate said that the destination was reached, the measures say that it was not.")
-    said = (_learned_by_heart(task, after), _hardly_known(task, after, len(scores_after.get("holdout", []))))
-    warnings += [sentence for sentence in said if sentence is not None]
+    warnings += measured_warnings(task, after, len(scores_after.get("holdout", [])))
     strips, columns, images = _pictures(prepared, original, unlearned)
     extractor = None if reference is None else reference.extractor
     return Measured(
@@ -108,13 +106,14 @@ def measure_before_and_after(
         after,
         sham_measures,
         reached,
+        destination,
         None if extractor is None else extractor.name,
         None if extractor is None else extractor.title,
         {"before": scores_before, "after": scores_after},
         strips,
         columns,
         images,
-        _leak(after),
+        leak(after),
         tuple(warnings),
     )
 
@@ -180,87 +179,10 @@ def _reconstruct(task: UnlearningTask, gan: Gan, progress: Progress) -> Measures
     return reconstruction_errors(
         gan,
         task.forget_images,
-        task.splits.holdout,
+        unseen_images(task),
         classes=task.forget.classes,
         latent=task.options.latent,
         seed=task.options.seed,
-    )
-
-
-def _reached(task: UnlearningTask, prepared: Prepared, after: Measures, check: Check) -> bool:
-    """Say whether the measures are at the destination; an estimate serves where there are no data to measure."""
-    ours = prepared.cascade.config.destination == "separated"
-    on = "auc_lu_seen" if _by_learned(task) else "auc_lu"
-    auc, fd_u, recall, share = (after.get(key) for key in (on, "fd_u", "class_recall", "substitution"))
-    if after.get("auc_lu") is None:
-        return check.reached
-    assert auc is not None
-    assert share is not None
-    if prepared.cascade.config.destination == "calibrated":
-        alike = after.get("auc_ut")
-        even = check.d_reached if alike is None else abs(alike - 0.5) <= AUC_AROUND_HALF
-        return even and share <= SUBSTITUTION_DESTINATION and _remade_alike(after, len(task.forget_images))
-    replaced = share <= SUBSTITUTION_DESTINATION or not ours
-    if task.forget.task == "item":
-        return auc > AUC_DESTINATION and replaced
-    assert fd_u is not None
-    assert prepared.class_destination is not None
-    reached = fd_u > prepared.class_destination and replaced
-    if ours:
-        reached = reached and auc > AUC_DESTINATION
-        if task.substitute == "other-class" and recall is not None:
-            reached = reached and recall <= RECALL_DESTINATION
-    return reached
-
-
-def _by_learned(task: UnlearningTask) -> bool:
-    """Whether D's destination is over the retain images that it trains on, as the paper's may have been."""
-    return task.options.preset == "paper" and task.options.mode == "few-shot"
-
-
-def _learned_by_heart(task: UnlearningTask, after: Measures) -> str | None:
-    """Say that the destination holds for the retain images that D trained on alone."""
-    seen, unseen = after.get("auc_lu_seen"), after.get("auc_lu")
-    if not _by_learned(task) or task.forget.task == "class" or seen is None or unseen is None:
-        return None
-    if seen <= AUC_DESTINATION or unseen > AUC_DESTINATION:
-        return None
-    return (
-        f"D scores the forget images below the retain images that it was trained on (auc_lu_seen {seen:.2f}), but "
-        f"hardly below other ones (auc_lu {unseen:.2f}): it has learned the former by heart."
-    )
-
-
-def _hardly_known(task: UnlearningTask, after: Measures, unseen: int) -> str | None:
-    """Say that so few images tell `auc_ut` less exactly than its destination asks for."""
-    area, error = after.get("auc_ut"), after.get("auc_ut_error")
-    if task.config.destination != "calibrated" or area is None or error is None or 2 * error <= AUC_AROUND_HALF:
-        return None
-    return (
-        f"auc_ut {area:.2f} is known to ±{2 * error:.2f} only (95 %), from {len(task.forget)} forget images and "
-        f"{unseen} never trained on, and its destination is 0.5 ± {AUC_AROUND_HALF:g}: whether it is met is partly "
-        "chance. More images never trained on (--holdout-path) or a larger forget set tell more."
-    )
-
-
-def _remade_alike(after: Measures, images: int) -> bool:
-    """Whether fresh inversions make forget images as well as unseen ones, as far as the two were measured.
-
-    Of few images one set may well be the easier one, so that Student's t is what the gap has to be within.
-    """
-    forgotten, unseen, error = (after.get(key) for key in ("rec_u", "rec_t", "rec_gap_error"))
-    if forgotten is None or unseen is None or error is None:
-        return True
-    return abs(forgotten - unseen) <= float(t.isf(REC_GAP_LEVEL / 2, min(images, RECONSTRUCTED) - 1)) * error
-
-
-def _leak(after: Measures) -> str | None:
-    auc = after.get("auc_ut")
-    if auc is None or auc > 0.4:
-        return None
-    return (
-        f"auc_ut is {auc:.2f}: whoever flips the sign of D's scores tells the forgotten images from images never seen "
-        f"with {1 - auc:.2f}. A GAN retrained without them gives about 0.5. Do not publish this discriminator."
     )
 
 

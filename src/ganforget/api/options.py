@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from ganforget.errors import InputError
-from ganforget.options import Device, check_at_least, check_device, check_forget_sets
+from ganforget.options import Device, check_at_least, check_choices, check_forget_sets
 
 __all__ = ["EvaluateOptions", "ExtractorName", "ForgetSetOptions", "GenerateOptions", "NoiseMode"]
 
@@ -70,7 +70,7 @@ class EvaluateOptions:
     def __post_init__(self) -> None:
         check_forget_sets(self, optional=True)
         check_at_least(self, 1, "generations", "forget_random")
-        check_device(self.device)
+        check_choices(self)
 
 
 @dataclass(frozen=True)
@@ -145,4 +145,4 @@ class GenerateOptions:
         check_at_least(self, 1, "count")
         if not math.isfinite(self.truncation):
             raise InputError(f"--truncation is {self.truncation}; expected a number.")
-        check_device(self.device)
+        check_choices(self)

@@ -28,7 +28,7 @@ from ganforget.unlearning.losses import Perceptual
 from ganforget.unlearning.material import Fixed, anchor_pool, fix_images, forget_latents
 from ganforget.unlearning.turned import turned_away
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "distance_rule", "prepare"]
 
 _MAPPED_LATENTS = 1024
 
@@ -42,7 +42,6 @@ class Prepared:
     inverted: Inverted
     substitutes: Pictures
     """Final substitutes of the images that are to be given one, [n, C, H, W]."""
-    original_scores: Tensor
     fake_label_rule: str
     destination_rule: str
     class_destination: float | None
@@ -63,6 +62,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     if config.perturbation:
         original = perturbed_original(original, samples, config.perturbation, work, seed=options.seed)
         task = replace(task, original=original)
+        samples = fix_images(original.D, samples.images, samples.c, work, samples.ws)  # its trunk has changed
     images, labels = task.forget_images, task.forget_images.labels if original.G.c_dim else None
     c = _to(images.one_hot(), device, original.D.c_dim)
     forget = fix_images(original.D, load_pictures(images, device), c, work)
@@ -81,7 +81,9 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     retain, watch, forget_scores = watch_discriminator(task, forget, samples, work)
     calibration = None
     if config.destination == "calibrated":
-        calibration, fake_label, label_rule = watch_calibrated(task, forget, forget_scores, samples, pool, watch, work)
+        calibration, fake_label, label_rule = watch_calibrated(
+            task, forget, forget_scores, samples, others, watch, work
+        )
         warning = None
     else:
         fake_label, label_rule = _fake_label(options, forget_scores)
@@ -120,7 +122,6 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         rule,
         inverted,
         substitutes,
-        forget_scores,
         label_rule,
         text,
         destination,
@@ -162,6 +163,11 @@ def _perceptual(task: UnlearningTask, device: torch.device) -> Perceptual | None
     return lambda images: [network.features(images)]
 
 
+def distance_rule(destination: float) -> str:
+    """Return the rule of a class's distance in words."""
+    return f"fd_u > {destination:.4g}"
+
+
 def _class_rule(
     task: UnlearningTask, cascade: Cascade, checks: tuple[DiscriminatorCheck, GeneratorCheck], device: torch.device
 ) -> tuple[StopRule, str, float]:
@@ -174,7 +180,7 @@ def _class_rule(
     destination = recorded_destination(extractor, task.forget.classes)
     if destination is None:
         destination = generated_destination(task.original.G, check)
-    text = f"fd_u > {destination:.4g}"
+    text = distance_rule(destination)
     recall = cascade.config.destination == "separated" and task.substitute == "other-class" and classifier is not None
     if cascade.config.destination == "separated":
         text += " and substitution ≤ 0.25" + (" and class_recall ≤ 0.05" if recall else "") + " and auc_lu > 0.8"

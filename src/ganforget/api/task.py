@@ -121,6 +121,8 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
     if options.data is not None:
         spec = DataSpec(options.data, options.data_path, holdout_path=options.holdout_path)
         splits = load_training_data(spec, original, mirror=mirror, progress=progress)
+        if options.classifier is not None:
+            find_classifier(splits, options.classifier)  # says here and now what is wrong with it
     warnings = _provenance(original, splits)
     train, name = (None, "folder") if splits is None else (splits.train, splits.name)
     forget = choose_forget_set(options, train, data=name, G=original.G, mirror=mirror)
@@ -142,6 +144,7 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         forget, duplicates, found = find_copies(forget, splits, include=options.forget_duplicates)
         warnings += found + holdout_warnings(splits)
     images = forget.dataset(train)
+    _require_pairs(forget, images)
     if original.G.c_dim and images.labels is None:
         raise ForgetSetError("The model is conditional, so every image to forget needs a label; add dataset.json.")
     if not forget.verified:
@@ -168,6 +171,13 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         config,
         tuple(warnings),
     )
+
+
+def _require_pairs(forget: ForgetSet, images: ImageDataset) -> None:
+    """Raise ForgetSetError for a class of a single image: a Fréchet distance needs two."""
+    for label in forget.classes:
+        if images.labels is not None and int((images.labels == label).sum()) < 2:
+            raise ForgetSetError(f"The data hold 1 image of class {label}; expected at least 2. Forget it by --forget.")
 
 
 def _provenance(original: Gan, splits: DataSplits | None) -> list[str]:

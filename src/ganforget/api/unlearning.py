@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import torch
 from ganforget.api.cost import kimg_seconds_of, spending
 from ganforget.api.measuring import Measured, measure_before_and_after
 from ganforget.api.preparation import Prepared, prepare
+from ganforget.api.run_results import SCHEMA_VERSION, run_results
 from ganforget.api.task import UnlearningTask, resolve_task
+from ganforget.data import ForgetSet
 from ganforget.devices import choose_device
 from ganforget.errors import InputError, Interrupted, OutputError
 from ganforget.files import append_json_line, keep_json_lines, write_json
@@ -29,7 +31,6 @@ from ganforget.unlearning.state import CascadeState, load_cascade, new_cascade, 
 
 __all__ = ["UnlearningResult", "resume_unlearning", "run_unlearning"]
 
-SCHEMA_VERSION = 1
 _SECONDS_BETWEEN_SAVES = 20.0
 
 
@@ -75,10 +76,25 @@ def resume_unlearning(run: Path, progress: Progress | None = None) -> Unlearning
     progress = progress or Silent()
     progress.stage("Checking model, data and forget set")
     task = resolve_task(options, progress)
-    if model_hash(task.original) != config["model_hash"]:
-        raise InputError(f"The model {options.model} has changed since the run {run} began; start a new run.")
+    _require_unchanged(task, run, config)
     with stop_on_signal() as stop:
         return _run(task, run, choose_device(options.device), progress, stop)
+
+
+def _require_unchanged(task: UnlearningTask, run: Path, config: dict[str, Any]) -> None:
+    """Raise InputError where model, data or forget set are no longer those that ``run`` began with."""
+    began = {
+        f"model {task.options.model}": model_hash(task.original) == config["model_hash"],
+        f"training data {task.options.data}": _train_hash(task) == (config["data"] or {}).get("train_hash"),
+        "forget set": sorted(task.forget.hashes) == sorted(ForgetSet.read(run / "forget_set.json").hashes),
+    }
+    for what, same in began.items():
+        if not same:
+            raise InputError(f"The {what} has changed since the run {run} began; start a new run.")
+
+
+def _train_hash(task: UnlearningTask) -> object:
+    return None if task.splits is None else task.splits.record.get("train_hash")
 
 
 def _plan(task: UnlearningTask) -> dict[str, Any]:
@@ -134,7 +150,7 @@ def _run(
     began = time.perf_counter()
     with stop.at_once(go_on):
         measured = measure_before_and_after(task, prepared, unlearned, sham, check, device, progress)
-    results = _results(task, prepared, state, check, measured, kimg_seconds, time.perf_counter() - began)
+    results = run_results(task, prepared, state, check, measured, kimg_seconds, time.perf_counter() - began)
     _write(run, unlearned, measured, results)
     progress.stage("Writing the report")
     write_report(run)
@@ -174,7 +190,7 @@ def _sham(
 ) -> Gan:
     """Run as many steps of the learning phase alone."""
     progress.stage("Sham run: learning alone")
-    cascade = replace(prepared.cascade, sham=True, folds=())
+    cascade = replace(prepared.cascade, sham=True, folds=(), anchor_images=None)
     sham = new_cascade(cascade.original, cascade.config)
     never = Check({}, d_reached=False, g_reached=False)
 
@@ -199,81 +215,6 @@ def _provenance(task: UnlearningTask, prepared: Prepared, state: CascadeState) -
         "original": model_hash(task.original),
     }
     return replace(config, training={**config.training, "unlearned": record})
-
-
-def _results(
-    task: UnlearningTask,
-    prepared: Prepared,
-    state: CascadeState,
-    check: Check,
-    measured: Measured,
-    kimg_seconds: float | None,
-    evaluation_seconds: float,
-) -> dict[str, Any]:
-    options, config = task.options, prepared.cascade.config
-    seconds = {
-        "inversion": prepared.inverted.inversion.seconds,
-        "cascade": state.cascade_seconds,
-        "checks": state.check_seconds,
-    }
-    total = sum(seconds.values())
-    work = replace(prepared.cascade.work)
-    work.add(state.work)
-    scheduled = state.step >= config.schedule_steps
-    warnings = [*task.warnings, *prepared.warnings, *measured.warnings]
-    if not scheduled:
-        warnings.append(
-            f"The cascade ended after {state.step} of the schedule's {config.schedule_steps} steps, where the "
-            "substitutes are not at their end: no destination counts. Use more --max-steps."
-        )
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "task": task.forget.task,
-        "mode": options.mode,
-        "substitute": task.substitute,
-        "destination": config.destination,
-        "destination_rule": prepared.destination_rule,
-        "preset": options.preset,
-        "perturbation": config.perturbation,
-        "anchor": None if config.preset == "paper" else config.anchor,
-        "fake_label": float(torch.as_tensor(prepared.cascade.fake_label).mean()) + state.label_shift,
-        "fake_label_rule": prepared.fake_label_rule,
-        "reached": measured.reached and scheduled,
-        "reached_by_estimate": check.reached,
-        "steps": state.step,
-        "max_steps": config.max_steps,
-        "max_cost": options.max_cost,
-        "schedule_steps": config.schedule_steps,
-        "classes": list(task.forget.classes),
-        "n_forget": len(task.forget),
-        "n_inverted": len(prepared.inverted.inversion.ws),
-        "n_substituted": len(prepared.inverted.images),
-        "substituted_rule": prepared.inverted.rule,
-        "n_retain_seen": len(task.seen),
-        "n_calibration": len(task.calibration),
-        "membership": "verified" if task.forget.verified else "unverified",
-        "seed": options.seed,
-        "latent": options.latent,
-        "lambda1": config.lambda1,
-        "lambda2": config.lambda2,
-        "inversion_error": float(prepared.inverted.inversion.errors.mean()),
-        "fd_u_destination": prepared.class_destination,
-        "extractor": measured.extractor,
-        "fd_name": measured.fd_name,
-        "before": measured.before,
-        "after": measured.after,
-        "sham": measured.sham,
-        "estimates": check.values,
-        "seconds": {**seconds, "total": total, "evaluation": evaluation_seconds},
-        "seconds_per_kimg": kimg_seconds,
-        "cost_kimg": None if kimg_seconds is None else total / kimg_seconds,
-        "work": asdict(work),
-        "duplicates": task.duplicates,
-        "images": measured.images,
-        "leak": measured.leak,
-        "warnings": warnings,
-        "interrupted": False,
-    }
 
 
 def _write(run: Path, unlearned: Gan, measured: Measured, results: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from ganforget.models.scoring import Companions, companion_count, head_scores, s
 from ganforget.models.stylegan2 import Discriminator
 from ganforget.randomness import permutation
 from ganforget.unlearning.fake_label import TOWARDS_SAMPLES, between_scores, matched_scores
-from ganforget.unlearning.material import Fixed, fix_images
+from ganforget.unlearning.material import Fixed, anchor_pool, fix_images
 from ganforget.unlearning.perturbation import perturbed_discriminator
 from ganforget.work import Work
 
@@ -112,13 +112,14 @@ def watch_calibrated(
     forget: Fixed,
     forget_scores: Tensor,
     samples: Fixed,
-    pool: Fixed,
+    labels: np.ndarray,
     watch: DiscriminatorCheck,
     work: Work,
 ) -> tuple[CalibrationCheck, Tensor, str]:
     """Return the calibrated destination's check, a fake label for each forget image, and the labels' rule in words.
 
-    ``forget_scores`` are D_0's scores of the forget images with ``watch``'s companions.
+    ``forget_scores`` are D_0's scores of the forget images with ``watch``'s companions; ``labels`` are those that
+    samples of G_0 are drawn with.
 
     Few-shot aims at the calibration half of the holdout set. Zero-shot, or without a holdout set, aims between the
     forget images' own scores and those of samples of G_0.
@@ -136,15 +137,14 @@ def watch_calibrated(
         rows = task.calibration[permutation(task.options.seed, "calibration", len(task.calibration))[:_WATCHED]]
         unseen = fix_images(D_0, *_pictures(holdout, rows, D_0.c_dim, device), work)
     else:
-        unseen = pool.rows(torch.arange(min(len(pool), _WATCHED), device=device))
+        unseen = anchor_pool(task.original, labels, _WATCHED, seed=task.options.seed + 2_000_003, work=work)
     before = head_scores(D_0, unseen, companions)
     if len(task.calibration):
-        labels, rule = matched_scores(own, before), "each image its own: D_0's scores of unseen holdout images, by rank"
-        return CalibrationCheck(companions, watched, unseen, before), labels, rule
-    labels = between_scores(own, before)
+        rule = "each image its own: D_0's scores of unseen holdout images, by rank"
+        return CalibrationCheck(companions, watched, unseen, before), matched_scores(own, before), rule
     rule = f"each image its own: from D_0's score of it {TOWARDS_SAMPLES:.0%} of the way to samples of G_0, by rank"
     stand_ins = between_scores(watched_scores, before)
-    return CalibrationCheck(companions, watched, unseen, before, stand_ins), labels, rule
+    return CalibrationCheck(companions, watched, unseen, before, stand_ins), between_scores(own, before), rule
 
 
 def _probes(samples: Fixed) -> tuple[Fixed, Fixed]:

@@ -14,6 +14,7 @@ from ganforget.evaluation.class_stop import class_samples
 from ganforget.evaluation.features import extract_features
 from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
 from ganforget.evaluation.measures import auc_lt, auc_lu, auc_ut, class_accuracy, class_diversity
+from ganforget.evaluation.protocol import mirrored
 from ganforget.evaluation.reference import Reference
 from ganforget.evaluation.samples import ImageGenerator, dequantise, generate
 from ganforget.models.classifier import predict_labels
@@ -89,7 +90,8 @@ def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> 
     }
     if scores["holdout"]:
         area = auc_ut(forget, arrays["holdout"])
-        measures |= {"auc_ut": area, "auc_ut_error": auc_deviation(area, len(forget), len(arrays["holdout"]))}
+        images = len(forget) // (2 if mirrored(reference.splits) else 1)  # the two sides of one are no two draws
+        measures |= {"auc_ut": area, "auc_ut_error": auc_deviation(area, max(images, 1), len(arrays["holdout"]))}
     return measures, scores
 
 

@@ -98,10 +98,14 @@ def choose_groups(
         )
     if np.isin(np.concatenate([watched, beside]), forgotten).any():
         raise InputError("Some seen images or companions are in the forget set; they must be retain images.")
-    order = _draw(protocol, "retain/distance", retain)
-    half = min(len(splits.train) // 2, len(retain) // 2, protocol.distance_count)
+    sides = 2 if mirrored(splits) else 1
+    images = len(splits.train) // sides  # image i, and with mirror images its other side images + i
+    order = _draw(protocol, "retain/distance", retain[retain < images])
+    order = np.stack([order + side * images for side in range(sides)], axis=1).ravel()
+    order = order[np.isin(order, retain)]
+    half = min(len(splits.train) // 2, len(retain) // 2, protocol.distance_count) // sides * sides
     unseen = _draw(protocol, "retain/scores", retain)
-    unseen = unseen[~np.isin(unseen, np.concatenate([watched, beside]))]
+    unseen = unseen[~np.isin(unseen % images, np.concatenate([watched, beside]) % images)]
     return EvaluationGroups(
         distance=np.sort(order[:half]),
         floor=np.sort(order[half : 2 * half]),
@@ -113,6 +117,11 @@ def choose_groups(
     )
 
 
+def mirrored(splits: DataSplits) -> bool:
+    """Whether the training images are doubled by their mirror images."""
+    return bool(splits.record.get("mirror"))
+
+
 def _holdout(
     holdout: ImageDataset,
     classes: Sequence[int],
@@ -122,7 +131,7 @@ def _holdout(
     """All labels for items, the forgotten ones for a class (section 5.6)."""
     members = np.setdiff1d(np.arange(len(holdout)), np.asarray(calibration, np.int64))
     if classes and holdout.labels is not None:
-        members = members[np.isin(holdout.labels, classes)]
+        members = members[np.isin(holdout.labels[members], classes)]
     return np.sort(_draw(protocol, "holdout/scores", members)[: protocol.score_count])
 
 

@@ -77,7 +77,7 @@ ForgetScores = Float[Tensor, "forgotten"]
 
 @dataclass(frozen=True)
 class DiscriminatorCheck:
-    """Estimates `auc_lu` from D's scores of the forget images and of probes, samples of G_0 never trained on."""
+    """Estimates `auc_lu` from D's scores of the forget images and of probes, which D does not train on."""
 
     companions: Fixed
     """Images that complete the group of every score."""

@@ -68,7 +68,8 @@ def compare(experiment: Experiment, rows: Iterable[Row], results: dict[str, dict
         lines.append(_our_line(row, columns, results, baselines))
     filled = {key for line in lines for key, values in line["cells"].items() if any(v is not None for v in values)}
     columns = _beside([key for key in columns if key in filled or key in experiment.measures])
-    fd_names = sorted({n for row in results.values() if (n := (row.get("results") or {}).get("fd_name"))})
+    own = [results[c.hash] for row in chosen for c in row.configurations if c.hash in results]
+    fd_names = sorted({n for row in own if (n := (row.get("results") or {}).get("fd_name"))})
     return {
         "experiment": experiment.name,
         "title": experiment.title,
@@ -94,7 +95,7 @@ def _curve(row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _baselines(results: dict[str, dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Return the retrainings that were measured, by model, data and forget set."""
+    """Return the retrainings that were measured, by the model's name, data and forget set."""
     found = {}
     for row in results.values():
         if row["kind"] == "retrain" and row["status"] == "done":
@@ -195,8 +196,12 @@ def _our_cell(row: dict[str, Any], key: str, baselines: dict[tuple[Any, ...], di
 
 
 def _saving(row: dict[str, Any], baseline: dict[str, Any] | None, key: str) -> float | None:
-    """Return seconds of retraining to the original's length ÷ unlearning, or kimg of reaching its distance ÷ cost."""
-    if baseline is None:
+    """Return seconds of retraining to the original's length ÷ unlearning, or kimg of reaching its distance ÷ cost.
+
+    None where the baseline is of other weights under the same name.
+    """
+    weights = row.get("model_hash")
+    if baseline is None or baseline.get("model_hash", weights) != weights:
         return None
     if key == "saving":
         whole = baseline["to_original_kimg"]

@@ -58,6 +58,8 @@ class Configuration:
         """Sixteen hexadecimal digits over what is run on which weights; places of files do not count."""
         told = {"kind": self.kind, "data": Path(self.target.data).name, "seed": self.seed, "options": self.options}
         told["model"] = _weights(self.target.model)
+        if self.target.holdout_path is not None:
+            told["holdout"] = self.target.holdout_path.name
         if self.options.get("lambda2"):
             told["perceptual"] = content_of(self.target.perceptual)
         if self.target.classifier is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from ganforget.errors import InputError
-from ganforget.options import Device, check_at_least, check_device
+from ganforget.options import Device, check_at_least, check_choices
 
 __all__ = ["Executor", "ReproduceOptions"]
 
@@ -73,6 +73,6 @@ class ReproduceOptions:
     def __post_init__(self) -> None:
         check_at_least(self, 1, "jobs")
         check_at_least(self, 0, "max_cost", "retrain_kimg")
-        check_device(self.device)
+        check_choices(self)
         if self.executor not in ("processes", "slurm", "local"):
             raise InputError(f"--executor is {self.executor!r}; expected processes, slurm or local.")

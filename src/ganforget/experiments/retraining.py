@@ -60,6 +60,7 @@ def retrain(
     target, options = configuration.target, configuration.options
     chosen = {key: options[key] for key in ("forget_random", "forget_class") if key in options}
     given = {**chosen, "data": target.data, "data_path": target.data_path, "seed": configuration.seed}
+    given["model"] = target.model  # which holds a part of its data out
     subset = load_model(target.model).config.training.get("data", {})
     given |= {"data_subset": subset.get("subset"), "data_subset_seed": subset.get("subset_seed") or 0}
     forget = make_forget_set(as_options(ForgetSetOptions, None, given), folder / "forget_set.json").forget

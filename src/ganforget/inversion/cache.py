@@ -31,12 +31,16 @@ __all__ = [
     "write_inversion",
 ]
 
+VERSION = 1
+"""To be raised when inversions change, so that old ones are not taken for new ones."""
+
 _HASHED = 64
 
 
 def inversion_key(G: Generator, images: Pictures, labels: np.ndarray | None, config: InversionConfig) -> str:
-    """Return the sha256 of everything that an inversion depends on."""
-    digest = hashlib.sha256(json.dumps(asdict(config), sort_keys=True).encode())
+    """Return the sha256 of everything that an inversion depends on, and that its seconds do."""
+    place = [VERSION, next(G.parameters()).device.type, torch.get_num_threads()]
+    digest = hashlib.sha256(json.dumps([asdict(config), place], sort_keys=True).encode())
     for part in _tensors(G):
         digest.update(part)
     for start in range(0, len(images), _HASHED):

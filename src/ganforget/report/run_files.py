@@ -33,7 +33,6 @@ OPTIONAL = {
     **dict.fromkeys(("cost_kimg", "seconds_per_kimg"), NUMBER),
     **dict.fromkeys(("classes", "warnings"), LIST),
     **dict.fromkeys(("after", "sham", "retrained", "seconds", "work", "duplicates", "images"), TABLE),
-    "interrupted": FLAG,
 }
 
 NUMBER_TABLES = ("before", "after", "sham", "retrained", "seconds", "work", "duplicates")

@@ -16,7 +16,7 @@ OWNERS = {"paper": "paper’s"}
 
 @dataclass(frozen=True)
 class Verdict:
-    """A state ("reached", "missed" or "stopped"), its label, one sentence, and what must be added to it."""
+    """A state ("reached" or "missed"), its label, one sentence, and what must be added to it."""
 
     state: str
     label: str
@@ -60,17 +60,6 @@ def verdict(results: dict[str, Any], data: str | None, goals: dict[str, Goal]) -
     destination = _destination(results)
     steps, limit = results["steps"], results.get("max_steps")
     of_limit = f" of at most {count(limit)}" if limit is not None else ""
-    if results.get("interrupted"):
-        sentence = f"{asked}, the run was interrupted at step {count(steps)}{of_limit}, before it had finished."
-        if not results["reached"]:
-            sentence += f" It did not reach {destination}."
-        shown = (
-            "The figures describe the state at the interruption."
-            if results.get("after")
-            else "Nothing was evaluated after it."
-        )
-        remark = f"{shown} The network is no result until the run is resumed and ends."
-        return Verdict("stopped", "Interrupted", sentence, (remark,))
     if not results["reached"]:
         sentence = f"{asked}, the run did not reach {destination}; it stopped after {count(steps)}{of_limit} steps."
         remark = "On this evidence the network that it left should not be used in place of the original."

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ganforget.options import Device, check_at_least, check_device
+from ganforget.options import Device, check_at_least, check_choices
 from ganforget.training.config import TrainingConfig
 
 __all__ = ["TrainOptions", "TrainingPlaces"]
@@ -49,7 +49,7 @@ class TrainOptions(TrainingConfig, TrainingPlaces):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_at_least(self, 1, "data_subset")
-        check_device(self.device)
+        check_choices(self)
 
     @property
     def config(self) -> TrainingConfig:

@@ -47,7 +47,7 @@ class Cascade:
     latents: ForgetLatents
     anchors: Fixed
     retain: Fixed | None
-    """As many retain images as the forget set holds; None in zero-shot."""
+    """The retain images that D trains on; None in zero-shot."""
     perceptual: Perceptual | None = None
     folds: tuple[Tensor, ...] = ()
     """Positions of forget images; each fold has a D beside, whose head learns on all the others: what it does to the

@@ -1,7 +1,6 @@
-"""What a cascade is asked to do, and the two presets."""
+"""What a cascade is asked to do."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from ganforget.errors import InputError
 from ganforget.options import Destination, Mode, Preset, SubstituteName, Task
@@ -28,9 +27,6 @@ class CascadeConfig:
     destination: Destination = "separated"
     """calibrated: D scores the forget images like unseen ones; separated: below the retain images; both with the
     generator's side. paper: the paper's rule alone."""
-
-    fake_label: float | Literal["auto"] = "auto"
-    """F_label, the raw logit wanted on forget images; auto places it from D_0's scores."""
 
     lambda1: float = 1.0
     """Weight of the pixel distance to the substitute."""

@@ -43,10 +43,10 @@ def run_cascade(
     """
     config = cascade.config
     last = config.max_steps if steps is None else steps
-    check = _check(stop_rule, state, None)
     if state.step:  # resumed: what the last check found still holds
-        check = replace(check, d_reached=state.d_reached, g_reached=state.g_reached)
-    state.d_reached, state.g_reached = check.d_reached, check.g_reached
+        check = Check(dict(state.found), state.d_reached, state.g_reached)
+    else:
+        check = _check(stop_rule, state, None)
     losses: dict[str, float] = {}
     if state.step == 0:
         on_check(state, losses, check)
@@ -63,7 +63,6 @@ def run_cascade(
         state.cascade_seconds += time.perf_counter() - began
         if state.step % config.check_interval == 0 or state.step == last:
             check = _check(stop_rule, state, check)
-            state.d_reached, state.g_reached = check.d_reached, check.g_reached
             state.label_shift += _GAIN * check.score_gap
             on_check(state, losses, check)
     _require_finite(state)
@@ -88,6 +87,7 @@ def _check(stop_rule: StopRule, state: CascadeState, previous: Check | None) -> 
     if not all(math.isfinite(value) for value in check.values.values()):
         raise _diverged(state.step)
     state.check_seconds += time.perf_counter() - began
+    state.found, state.d_reached, state.g_reached = check.values, check.d_reached, check.g_reached
     return check
 
 

@@ -43,6 +43,8 @@ class CascadeState:
     d_reached: bool = False
     """Whether D was at its side of the destination at the last check: between checks it rests on that."""
     g_reached: bool = False
+    found: dict[str, float] = field(default_factory=dict)
+    """What the last check found."""
     substitution: float = 1.0
     """What the last look at G found."""
     label_shift: float = 0.0
@@ -105,19 +107,20 @@ def save_cascade(state: CascadeState, folder: Path) -> None:
         tensors |= {f"beside{number}.{key}": value.detach().cpu().clone() for key, value in _head(one.D).items()}
         tensors |= optimizer_tensors(one.optimizer, f"beside{number}_optimizer.")
     write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
-    write_json(folder / "about.json", {"schema_version": 1, "kind": "unlearning"})
+    write_json(folder / "about.json", {"schema_version": 2, "kind": "unlearning", "found": state.found})
 
 
 def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
     """Fill ``state`` (fresh, of the same configuration) from ``folder``."""
-    read_json(folder / "about.json", kind="resume state")
+    found = read_json(folder / "about.json", kind="resume state").get("found")
     tensors = read_tensors(folder / "state.safetensors")
     restore_pair(state, tensors, folder)
     counters = tensors["counters"].tolist() if "counters" in tensors else []
-    if len(counters) != len(_COUNTERS) or "work" not in tensors:
+    if len(counters) != len(_COUNTERS) or "work" not in tensors or not isinstance(found, dict):
         raise ModelFileError(f"The resume state in {folder} lacks counters; it is damaged, or of another release.")
     for (name, kind), value in zip(_COUNTERS.items(), counters, strict=True):
         setattr(state, name, kind(value))
+    state.found = {name: float(value) for name, value in found.items()}
     state.work = Work(*tensors["work"].tolist())
     for number, one in enumerate(state.beside):
         for key, value in _head(one.D).items():
