@@ -41,6 +41,18 @@ def test_items_groups_are_disjoint_and_of_the_right_split():
     }
 
 
+def test_the_two_sides_of_an_image_stay_together():
+    """With mirror images the training set is doubled: image i, and 100 + i."""
+    splits = replace(SPLITS, record={"mirror": True})
+    forget, seen = [0, 1, 100, 101], [2, 3]
+    groups = choose_groups(splits, PROTOCOL, forget=forget, seen=seen, companions=(104,))
+    assert groups.retain.tolist() == [i for i in range(200) if i % 100 > 4]
+    for half in (groups.distance, groups.floor):
+        assert len(half) == 98
+        assert set(half % 100) == {i for i in half if i < 100}, "both sides of each"
+    assert not np.intersect1d(groups.distance % 100, groups.floor % 100).size
+
+
 def test_a_class_is_held_against_holdout_images_of_its_label():
     forget = np.flatnonzero(SPLITS.train.labels == 3)
     groups = choose_groups(SPLITS, PROTOCOL, forget=forget, classes=(3,))

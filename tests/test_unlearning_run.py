@@ -50,18 +50,21 @@ class StopAt(Silent):
 
 
 def timeless(run: Path) -> tuple[bytes, dict[str, Any], list[dict[str, Any]]]:
-    """The weights, results and log of a run, but for the seconds and the work of one more check after a resume."""
+    """The weights, results and log of a run, but for the seconds."""
     results = json.loads((run / "results.json").read_text())
-    for name in ("seconds", "cost_kimg", "work"):
+    for name in ("seconds", "cost_kimg"):
         results.pop(name)
     log = [{k: v for k, v in line.items() if k != "seconds"} for line in read_json_lines(run / "log.jsonl")]
     return (run / "model" / "model.safetensors").read_bytes(), results, log
 
 
 FOLDS: dict[str, Any] = {"destination": "separated", "mode": "zero-shot", "forget_random": 32}
+OF_CLASS: dict[str, Any] = {"forget_random": None, "forget_class": (7,), "invert": 4}
 
 
-@pytest.mark.parametrize("more", [{"destination": "separated"}, {"destination": "calibrated"}, FOLDS], ids=str)
+@pytest.mark.parametrize(
+    "more", [{"destination": "separated"}, {"destination": "calibrated"}, FOLDS, OF_CLASS], ids=str
+)
 def test_a_resumed_run_ends_as_the_uninterrupted_one(model: Path, tmp_path: Path, more: dict[str, Any]):
     plain = run_unlearning(options(model, tmp_path / "plain", **more)).run
     assert plain is not None
@@ -74,6 +77,102 @@ def test_a_resumed_run_ends_as_the_uninterrupted_one(model: Path, tmp_path: Path
     assert [line["step"] for line in timeless(run)[2]] == [0, 2, 4, 6, 7]
     with pytest.raises(InputError, match="has ended"):
         resume_unlearning(run)
+
+
+@pytest.mark.parametrize(("changed", "words"), [("forget", "forget set"), ("data", "training data")])
+def test_a_run_does_not_go_on_with_something_else(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, words: str
+):
+    names = tmp_path / "names.txt"
+    names.write_text("1\n2\n3\n")
+    with pytest.raises(Interrupted):
+        run_unlearning(options(model, tmp_path / "runs", forget_random=None, forget=names), StopAt(2))
+    (run,) = (tmp_path / "runs").iterdir()
+    if changed == "forget":
+        names.write_text("1\n2\n4\n")
+    else:
+        config = json.loads((run / "config.json").read_text())
+        config["data"]["train_hash"] = "0" * 64
+        (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=f"The {words}.* has changed since the run"):
+        resume_unlearning(run)
+
+
+def test_the_sham_run_holds_g_to_the_original(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Not to anchors turned away from the images, which is unlearning."""
+    cascades = []
+    real = unlearning.run_cascade
+
+    def watched(cascade: Any, *given: Any, **more: Any) -> Any:
+        cascades.append(cascade)
+        return real(cascade, *given, **more)
+
+    monkeypatch.setattr(unlearning, "run_cascade", watched)
+    run_unlearning(options(model, tmp_path, destination="calibrated", sham=True))
+    ours, sham = cascades
+    assert (ours.sham, sham.sham) == (False, True)
+    assert not torch.equal(ours.anchor_images, ours.anchors.images)
+    assert sham.anchor_images is None
+
+
+def test_rec_t_is_of_images_that_calibrated_nothing(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    compared = []
+
+    def errors(gan: Any, forget: Any, holdout: Any, **more: Any) -> dict[str, float]:
+        compared.append(holdout)
+        return {"rec_u": 1.0, "rec_t": 1.0, "rec_gap_error": 0.1}
+
+    monkeypatch.setattr(measuring, "reconstruction_errors", errors)
+    given = options(model, tmp_path, destination="calibrated", reconstruct=True)
+    task = resolve_task(given)
+    run_unlearning(given)
+    assert task.splits is not None
+    calibrating = {image.tobytes() for image in task.splits.holdout.subset(task.calibration).images}
+    assert len(compared) == 2
+    for holdout in compared:
+        assert len(holdout) == len(task.splits.holdout) - len(task.calibration)
+        assert not calibrating & {image.tobytes() for image in holdout.images}
+
+
+def test_a_class_is_held_against_a_distance_of_as_many_images(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """On an extractor without a recorded one: the stop checks' destination is of few samples."""
+    from ganforget.api import preparation
+    from ganforget.evaluation import reference
+
+    monkeypatch.setattr(preparation, "recorded_destination", lambda *_: None)
+    monkeypatch.setattr(preparation, "generated_destination", lambda *_: 7e5)
+    monkeypatch.setattr(reference, "recorded_destination", lambda *_: None)
+    given = options(model, tmp_path, forget_random=None, forget_class=(7,), invert=4)
+    results = run_unlearning(given).results
+    assert 10 < results["fd_u_destination"] < 1e5
+    assert results["destination_rule"].startswith(f"fd_u > {results['fd_u_destination']:.4g} and ")
+
+
+def test_a_classifier_that_is_not_there_is_told_first(model: Path, tmp_path: Path):
+    with pytest.raises(ModelFileError, match=r"none\.safetensors"):
+        run_unlearning(options(model, tmp_path / "runs", classifier=tmp_path / "none.safetensors"))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"mode": "zeroshot"}, "--mode is 'zeroshot'; expected few-shot or zero-shot"),
+        ({"preset": "Paper"}, "--preset is 'Paper'; expected default or paper"),
+        ({"substitute": "avg"}, "--substitute is 'avg'; expected average, truncation, projection or other-class"),
+        ({"latent": "wplus"}, "--latent is 'wplus'; expected w or w"),
+        (
+            {"destination": "seperated"},
+            "--destination is 'seperated'; expected default, calibrated, separated or paper",
+        ),
+        ({"device": "tpu"}, "--device is 'tpu'; expected auto, cpu or cuda"),
+    ],
+)
+def test_a_word_that_is_none_is_refused(model: Path, tmp_path: Path, given: dict[str, Any], words: str):
+    with pytest.raises(InputError, match=words):
+        options(model, tmp_path, **given)
 
 
 def test_a_killed_run_writes_no_step_twice(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
