@@ -25,7 +25,7 @@ from ganforget.errors import ForgetSetError, InputError, Interrupted
 from ganforget.files import write_json
 from ganforget.inversion.cache import generator_hash, write_inversion
 from ganforget.inversion.invert import Inversion
-from ganforget.models.gan import Gan, load_gan, save_gan
+from ganforget.models.gan import Gan, load_gan, model_hash, save_gan
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.state import new_cascade, save_cascade
 from ganforget.work import Work
@@ -200,6 +200,19 @@ def test_bad_input_is_one_sentence(world: World, tmp_path: Path, more: dict[str,
     with pytest.raises((InputError, ForgetSetError), match=f"(?i){message}"):
         run_audit(options(world, tmp_path / "runs", **more))
     assert not (tmp_path / "runs").exists()
+
+
+def test_an_original_that_has_changed_is_refused(world: World, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(world.unlearned, run)
+    config = json.loads((run / "config.json").read_text())
+    write_json(run / "config.json", config | {"model_hash": "0" * 64})
+    given = options(world, tmp_path / "audits", model=str(run), attacks=("logan",))
+    with pytest.raises(InputError, match="is no longer the model that"):
+        resolve_audit(given, choose_device("cpu"))
+    resolve_audit(replace(given, original=str(world.original)), choose_device("cpu"))  # it was named
+    write_json(run / "config.json", config | {"model_hash": model_hash(load_gan(world.original / "model"))})
+    resolve_audit(given, choose_device("cpu"))
 
 
 def test_options_that_do_not_go_together():

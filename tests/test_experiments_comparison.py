@@ -77,6 +77,18 @@ def test_retraining_beside_unlearning(baseline: dict[str, Any]):
     assert "fd_l" not in ours["differences"]  # on another network than the paper's
 
 
+def test_a_retraining_of_other_weights_is_no_baseline():
+    cells = []
+    for weights in ("a", "b"):
+        results = {}
+        for row in rows_of("baseline"):
+            for c in row.configurations:
+                kind = retrained(c) | {"model_hash": weights} if c.kind == "retrain" else unlearned(c)
+                results[c.hash] = {"model_hash": "a"} | kind
+        cells.append(compare(EXPERIMENTS["baseline"], rows_of("baseline"), results)["lines"][3]["cells"]["saving"])
+    assert cells == [[180 / 20], [None]]
+
+
 def test_means_are_over_runs_and_differences_to_the_paper():
     rows = rows_of("table-2", "item-64 few-shot average, paper")
     first, second, third = rows[0].configurations

@@ -188,6 +188,10 @@ def test_a_cached_inversion_comes_back(tmp_path: Path, inversion: Inversion):
 
 def test_the_key_is_the_content(gan: Gan, images: Tensor):
     key = inversion_key(gan.G, images, LABELS, CONFIG)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(threads + 1)
+    assert inversion_key(gan.G, images, LABELS, CONFIG) != key, "its seconds are others"
+    torch.set_num_threads(threads)
     assert key == inversion_key(small_gan().G, images.clone(), LABELS.astype(np.int32), replace(CONFIG))
     moved = images.clone()
     moved[0, 0, 0, 0] += 1e-3

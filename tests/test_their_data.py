@@ -172,3 +172,14 @@ def test_a_model_without_labels_says_why_it_forgets_no_class(faces: Path, tmp_pa
     save_gan(gan, tmp_path / "model")
     with pytest.raises(InputError, match="no labels, so it cannot forget a class; forget images instead"):
         resolve_task(options(tmp_path / "model", faces, tmp_path / "runs", forget_class=(1,)))
+
+
+def test_a_forget_set_is_chosen_from_the_images_themselves(faces: Path, tmp_path: Path):
+    """Of a model that was trained with mirror images too: whoever uses the file adds the other sides."""
+    model = model_of(tmp_path / "model", {"options": {"mirror": True}})
+    path = tmp_path / "forget.json"
+    chosen = ForgetSetOptions(str(faces), model=str(model), forget_random=4)
+    forget = make_forget_set(chosen, path).forget
+    assert max(forget.indices or ()) < COUNT
+    task = resolve_task(options(model, faces, tmp_path / "runs", forget=path, forget_random=None))
+    assert task.forget.indices == (*(forget.indices or ()), *(i + COUNT for i in forget.indices or ()))

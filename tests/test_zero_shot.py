@@ -16,13 +16,16 @@ from ganforget.api import task as task_room
 from ganforget.api.preparation import Prepared, prepare
 from ganforget.api.task import UnlearningTask, resolve_task
 from ganforget.data import DataSpec, DataSplits, ImageDataset, load_data
+from ganforget.evaluation.calibration import StopRuleCalibrated
 from ganforget.evaluation.reference import measure_reference
 from ganforget.evaluation.stop_rule import StopRuleForItems
 from ganforget.interruption import StopRequest
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Silent
 from ganforget.unlearning.loop import run_cascade
+from ganforget.unlearning.material import fix_images
 from ganforget.unlearning.state import CascadeState, new_cascade
+from ganforget.work import Work
 from small_gan import CPU, same_weights
 from small_runs import save_digits_gan, take_few_steps
 
@@ -194,6 +197,18 @@ def test_zero_shot_cuts_many_images_into_folds(model: Path, mode: str, kind: dic
         assert isinstance(prepared.stop_rule, StopRuleForItems)
         for ours, theirs in zip(prepared.stop_rule.discriminator.folds, folds, strict=True):
             assert torch.equal(ours, theirs)
+
+
+def test_what_calibrates_zero_shot_is_not_trained_on(model: Path):
+    """Samples of G_0 that are no anchors, and whose features are those of the D that was changed at random."""
+    prepared = prepare(resolve(model, "zero-shot", CALIBRATED), CPU, Silent(), StopRequest())
+    assert isinstance(prepared.stop_rule, StopRuleCalibrated)
+    check, cascade = prepared.stop_rule.discriminator, prepared.cascade
+    anchors = {image.numpy().tobytes() for image in cascade.anchors.images[:]}
+    assert not anchors & {image.numpy().tobytes() for image in check.unseen.images[:]}
+    for fixed in (check.unseen, check.companions, check.forget):
+        again = fix_images(cascade.original.D, fixed.images, fixed.c, Work())
+        torch.testing.assert_close(fixed.features[:], again.features[:])
 
 
 def test_fake_labels(model: Path):
