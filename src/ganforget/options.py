@@ -206,11 +206,6 @@ class UnlearnOptions:
         except TypeError as error:
             raise InputError(f"The run's configuration is of another version ({error}).") from error
 
-    @property
-    def task(self) -> Task:
-        """item or class; a saved forget set may still turn out to be a class."""
-        return "class" if self.forget_class else "item"
-
 
 def check_choices(options: Any) -> None:
     """Raise InputError for a field of a dataclass that takes one of several words, and has another."""
