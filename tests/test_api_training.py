@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ganforget.api import training
 from ganforget.api.forgetting import make_forget_set
 from ganforget.api.model import load_model
 from ganforget.api.options import ForgetSetOptions
@@ -176,6 +177,28 @@ def test_a_training_that_was_killed_goes_on_from_its_last_snapshot(
     kimg = [line["kimg"] for line in read_json_lines(run / "log.jsonl")]
     assert kimg == sorted(kimg)
     assert len(kimg) == 6
+
+
+def test_a_training_killed_after_its_last_step_can_be_ended(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """All steps are taken and saved, but the results were not written."""
+
+    def kill(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        real = training.write_json
+        patch.setattr(
+            training, "write_json", lambda path, value: (kill if "results" in path.name else real)(path, value)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            train_gan(tiny_options(tmp_path))
+    run = only_run(tmp_path)
+    assert not (run / "results.json").exists()
+    resume_training(run)
+    assert (run / "results.json").exists()
+    assert weights(run) == weights(tiny_run)
 
 
 def poison(state: Any) -> None:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganforget.data import DataSpec, class_counts, load_data
+from ganforget.data import DataSpec, class_counts, load_data, survey_cache
 from ganforget.data import archive as archive_module
+from ganforget.data.image_files import survey_images
 from ganforget.errors import DataError
 
 
@@ -112,6 +113,22 @@ def test_kinds_of_files(write):
     splits = load(write(files))
     expected = {f"{n:02}.png" for n in range(20)} | {"a.webp", "b.JPG"}
     assert set(splits.train.names + splits.holdout.names) == expected
+
+
+def test_a_file_that_changes_while_it_is_looked_at_is_looked_at_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(survey_cache, "LEAST", 1)
+    root = write_folder(tmp_path / "data", some_files(labels=False))
+    first = sorted(root.rglob("*.png"))[0]
+
+    def change(done: int, _: int) -> None:
+        if done == 2:
+            first.write_bytes(encoded(picture(99)))
+
+    survey_images(root, change)
+    again = survey_images(root)
+    assert again.images is not None
+    assert np.array_equal(np.asarray(again.images[[0]])[0].squeeze(), picture(99).squeeze())
 
 
 def test_a_holdout_of_its_own(write, tmp_path):

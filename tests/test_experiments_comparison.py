@@ -89,6 +89,31 @@ def test_a_retraining_of_other_weights_is_no_baseline():
     assert cells == [[180 / 20], [None]]
 
 
+def test_seconds_of_another_machine_are_not_divided():
+    cells = []
+    for cpu in ("this", "that"):
+        results = {}
+        for row in rows_of("baseline"):
+            for c in row.configurations:
+                kind = retrained(c) | {"hardware": {"cpu": cpu}} if c.kind == "retrain" else unlearned(c)
+                results[c.hash] = {"hardware": {"cpu": "this"}} | kind
+        line = compare(EXPERIMENTS["baseline"], rows_of("baseline"), results)["lines"][3]
+        cells.append((line["cells"]["saving"], line["cells"]["kimg_saving"]))
+    assert cells == [([180 / 20], [200 / 4]), ([None], [200 / 4])]
+
+
+def test_a_short_retraining_does_not_take_the_place_of_a_whole_one():
+    rows = rows_of("baseline")
+    results = {}
+    for row in rows:
+        for c in row.configurations:
+            results[c.hash] = retrained(c) if c.kind == "retrain" else unlearned(c)
+    whole = next(row for row in results.values() if row["kind"] == "retrain")
+    short = whole | {"hash": "short", "options": whole["options"] | {"kimg": 20}, "to_original_kimg": None}
+    line = compare(EXPERIMENTS["baseline"], rows, results | {"short": short})["lines"][3]
+    assert line["cells"]["saving"] == [180 / 20]
+
+
 def test_means_are_over_runs_and_differences_to_the_paper():
     rows = rows_of("table-2", "item-64 few-shot average, paper")
     first, second, third = rows[0].configurations

@@ -1,11 +1,14 @@
 """Configurations, their hashes, and the rows that a runner keeps of them."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from ganforget.errors import InputError, Interrupted
 from ganforget.experiments import configuration, execution, runner
@@ -13,6 +16,7 @@ from ganforget.experiments.configuration import Configuration, Target
 from ganforget.experiments.options import ReproduceOptions
 from ganforget.experiments.results import append_row, read_rows
 from ganforget.experiments.runner import run_configurations
+from ganforget.files import make_folder
 from ganforget.progress import Silent
 
 TARGET = Target("digits", "digits")
@@ -118,6 +122,25 @@ def test_stops_do_not_become_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(execution._KINDS, "unlearn", raising(error))
     with pytest.raises(type(error)):
         execution.execute(item(), tmp_path)
+
+
+def test_a_run_that_another_process_is_at_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    begun = threading.Event()
+    monkeypatch.setitem(execution._KINDS, "unlearn", lambda *_: begun.set() or {})
+    lock = FileLock(make_folder(tmp_path / "runs") / f"{item().hash}.lock")
+    with lock, ThreadPoolExecutor() as pool:
+        found = pool.submit(execution.execute, item(), tmp_path)
+        assert not begun.wait(0.3)
+        lock.release()
+        assert found.result(timeout=20)["status"] == "done"
+    assert begun.is_set()
+
+
+def test_a_job_that_was_killed_is_a_failed_row():
+    row = execution.failed_row(item(3), MemoryError("of 2 GiB"))
+    assert (row["status"], row["hash"], row["seed"]) == ("failed", item(3).hash, 3)
+    assert row["error"] == "the job ended with MemoryError: of 2 GiB"
+    assert {"commit", "hardware", "versions", "duration", "schema_version"} <= row.keys()
 
 
 def test_a_real_failure_in_processes_of_their_own(options: ReproduceOptions):

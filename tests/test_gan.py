@@ -127,6 +127,7 @@ def test_a_configuration_may_know_nothing_of_the_training(folder: Path):
         ("G", "img_resolution", "8"),
         ("G", "w_dim", -8),
         ("G", "img_channels", -2),
+        ("D", "channel_base", 2),
         ("D", "c_dim", 2.5),
         ("G", "mapping_kwargs", {"layers": 2}),
         ("G", "mapping_kwargs", 7),

@@ -17,6 +17,7 @@ from small_gan import small_data
     [
         ("kimg", 0),
         ("kimg", math.nan),
+        ("kimg", math.inf),
         ("batch_size", -4),
         ("learning_rate", 0),
         ("r1_gamma", -1),
@@ -49,6 +50,11 @@ def test_networks_fit_the_data(conditional: bool, c_dim: int, expected: int):
     assert (gan.G.c_dim, gan.D.c_dim) == (expected, expected)
     assert (gan.G.z_dim, gan.G.w_dim, gan.G.img_channels, gan.D.img_resolution) == (5, 6, 3, 16)
     assert gan.D.get_submodule("b16").architecture == "resnet"
+
+
+def test_networks_without_a_channel_are_refused():
+    with pytest.raises(InputError, match="channel_base is 8; expected at least the resolution, 16"):
+        network_config(TrainingConfig(channel_base=8), small_data(resolution=16))
 
 
 def test_lazy_regularisation_shortens_rate_and_memory():

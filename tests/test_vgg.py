@@ -115,8 +115,8 @@ def test_a_file_that_does_not_fit(tmp_path: Path, change: dict[str, Tensor | Non
 def test_missing_and_damaged_files(tmp_path: Path):
     with pytest.raises(ModelFileError, match="no VGG16 weights file"):
         load_vgg16(tmp_path / "none.pth")
-    for name in ("v.safetensors", "v.pth"):
-        (tmp_path / name).write_bytes(b"not weights")
+    for name, content in (("v.safetensors", b"not weights"), ("v.pth", b"not weights"), ("w.pth", b"just some text\n")):
+        (tmp_path / name).write_bytes(content)
         with pytest.raises(ModelFileError, match="truncated or damaged"):
             load_vgg16(tmp_path / name)
 

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--data")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("/tmp/reproduction"))
-    for option in ("--data-path", "--perceptual", "--classifier"):
+    for option in ("--data-path", "--holdout-path", "--perceptual", "--classifier"):
         parser.add_argument(option, type=Path)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--seeds", type=int, nargs="*", default=[])

@@ -2,8 +2,8 @@
 
     python3 benchmarks/gpu/train_cifar10.py --data-path /root/cifar10 --work /root/gan --out $OUT
 
-Writes ``cifar10/`` (model folder: G_ema and D), the last sheet of samples, and ``train_cifar10.json``: kimg, seconds,
-Fréchet distance where an extractor is at hand.
+Writes ``cifar10/`` (model folder: G_ema and D), the last sheet of samples, and ``train_cifar10.json``: kimg and
+seconds. The Fréchet distance is measured afterwards, by `ganforget evaluate`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from clock import find_package, press_ctrl_c_after
 find_package()
 
 from ganforget.api.training import resume_training, train_gan  # noqa: E402 (the source tree is found above)
-from ganforget.errors import Interrupted  # noqa: E402
+from ganforget.errors import GanForgetError  # noqa: E402
 from ganforget.files import read_json_lines, write_bytes  # noqa: E402
 from ganforget.training.options import TrainOptions  # noqa: E402
 
@@ -70,7 +70,7 @@ def main() -> None:
         else:
             recipe = {**RECIPE, **given.options}
             train_gan(TrainOptions(**recipe, data_path=given.data_path, kimg=given.kimg, outdir=given.work))
-    except Interrupted as stopped:
+    except GanForgetError as stopped:  # the time is up, or NaN, or as long as was asked for: what there is, is kept
         print(stopped)
     run = sorted(given.work.glob("*-train-*"))[-1]
     halve(run / "model", given.out / "cifar10")

@@ -1,6 +1,8 @@
 """Job 2: train the classifier that reads CIFAR-10 samples for ACC, on all training images, as the paper says.
 
-python3 benchmarks/gpu/train_classifier.py --data-path /root/cifar10 --out $OUT
+Takes no --minutes: 8 epochs are a few minutes, and it writes at its end.
+
+    python3 benchmarks/gpu/train_classifier.py --data-path /root/cifar10 --out $OUT
 """
 
 import argparse
@@ -12,6 +14,7 @@ from clock import find_package
 find_package()
 
 from ganforget.data.source import DataSpec, load_data  # noqa: E402 (the source tree is found above)
+from ganforget.devices import choose_device  # noqa: E402
 from ganforget.evaluation.class_stop import class_statistics, nearest_class  # noqa: E402
 from ganforget.evaluation.features import load_extractor  # noqa: E402
 from ganforget.models.classifier import (  # noqa: E402
@@ -34,9 +37,8 @@ def main() -> None:
     splits = load_data(DataSpec("cifar10", given.data_path))
     plan = TrainingPlan(epochs=given.epochs, batch=128, shift=3)
     config = ClassifierConfig(32, channels=3, width=given.width, feature_dim=128)
-    network = train_classifier(
-        splits.train, config, plan, progress=lambda e, loss: print(e, round(loss, 4), flush=True)
-    )
+    device, told = choose_device("auto"), lambda epoch, loss: print(epoch, round(loss, 4), flush=True)
+    network = train_classifier(splits.train, config, plan, device=device, progress=told)
     extractor = load_extractor("classifier", classifier=TrainedClassifier(network, "cifar10", {}))
     statistics = class_statistics(extractor, splits.train)
     record = {

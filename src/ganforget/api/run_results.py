@@ -25,6 +25,7 @@ def run_results(
     kimg_seconds: float | None,
     evaluation_seconds: float,
 ) -> dict[str, Any]:
+    """Return the results of a run as JSON values: what was asked, done and measured, and what it cost."""
     options, config = task.options, prepared.cascade.config
     seconds = {
         "inversion": prepared.inverted.inversion.seconds,

@@ -71,7 +71,7 @@ def load_training_data(
     record = gan.config.training.get("data", {})
     if "source" in record and record.get("split_seed") is not None and spec.name not in DATA_NAMES:
         spec = replace(spec, hold_out=True)
-    if spec.subset is None and record.get("subset") and record.get("name") in (spec.name, Path(spec.name).stem):
+    if spec.subset is None and record.get("subset") and record.get("name") in _names(spec):
         spec = replace(spec, subset=record["subset"], subset_seed=record.get("subset_seed", 0))
     on_step = None if progress is None else progress.step
     splits = load_data(spec, resolution=gan.G.img_resolution, on_step=on_step)
@@ -89,6 +89,11 @@ def load_training_data(
     if not trained_with_mirror(gan, mirror):
         return splits
     return replace(splits, train=mirrored_dataset(train), record=splits.record | {"mirror": True})
+
+
+def _names(spec: DataSpec) -> set[str]:
+    """Return what a model's record may call these data: a ZIP by its stem, a folder by its whole name."""
+    return {spec.name, Path(spec.name).stem, Path(spec.name).resolve().name}
 
 
 def trained_with_mirror(gan: Gan, told: bool | None = None) -> bool:

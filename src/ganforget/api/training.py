@@ -97,7 +97,7 @@ def resume_training(run: Path, progress: Progress | None = None, *, changes: Map
         raise DataError(f"The data {options.data} have changed since the run {run} began; start a new run.")
     if (run / "checkpoint" / "about.json").exists():
         load_state(task.state, run / "checkpoint")
-    if task.finished:
+    if task.finished and (run / "results.json").exists():
         raise InputError(f"The run {run} has ended at {options.kimg:g} kimg; give a larger --kimg to train longer.")
     seen = task.state.images_seen / 1000
     keep_json_lines(run / "log.jsonl", lambda line: line["kimg"] <= seen)

@@ -76,7 +76,7 @@ class _Folder:
         return path.read_bytes()
 
     def stamp(self) -> str:
-        digest = hashlib.sha256(str(self.root.resolve()).encode())
+        digest = hashlib.sha256(os.fsencode(self.root.resolve()))
         for name in self.names:
             try:
                 facts = (self.root / name).stat()
@@ -133,7 +133,7 @@ class _Zip:
 
     def stamp(self) -> str:
         facts = self.root.stat()
-        digest = hashlib.sha256(f"{self.root.resolve()}\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
+        digest = hashlib.sha256(os.fsencode(self.root.resolve()) + f"\0{facts.st_size}\0{facts.st_mtime_ns}".encode())
         for entry in self.archive.infolist():
             digest.update(f"{entry.orig_filename}\0{entry.file_size}\0{entry.CRC}\0{entry.header_offset}\n".encode())
         return digest.hexdigest()

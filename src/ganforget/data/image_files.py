@@ -77,7 +77,8 @@ def survey_images(root: Path, on_step: OnStep | None = None) -> Survey:
     def decode(name: str) -> np.ndarray:
         return _decode(store.read(name))
 
-    kept = read_survey(store.stamp(), len(candidates))
+    stamp = store.stamp()
+    kept = read_survey(stamp, len(candidates))
     if kept is not None:
         counted, digests, shape = kept
         names = tuple(name for name, counts in zip(candidates, counted, strict=True) if counts)
@@ -102,7 +103,8 @@ def survey_images(root: Path, on_step: OnStep | None = None) -> Survey:
         return Survey(None, tuple(found), label_text, tuple(sorted(problems)))
     digests = np.frombuffer(b"".join(facts[0] for facts in found.values() if facts), np.uint8).reshape(-1, 32)
     channels, height, width = next(iter(shapes.values()))
-    write_survey(store.stamp(), np.array([name in found for name in candidates]), digests, (channels, height, width))
+    if store.stamp() == stamp:  # else a file has changed since, and its hash may be of before
+        write_survey(stamp, np.array([name in found for name in candidates]), digests, (channels, height, width))
     images = StoredImages(decode, tuple(found), digests, (channels, height, width))
     return Survey(images, tuple(found), label_text, ())
 

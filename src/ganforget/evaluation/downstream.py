@@ -37,7 +37,8 @@ def downstream_accuracy(G: ImageGenerator, reference: Reference) -> float | None
     drawn = sample_labels(seed, "evaluation/downstream/labels", count, labels)
     samples = generate(G, drawn, count=count, seed=seed, name="evaluation/downstream", device=reference.device)
     train = ImageDataset(samples.numpy(), drawn, G.c_dim, ("",) * count)
-    network = train_classifier(train, classifier.network.config, _plan(classifier.record, seed))
+    plan = _plan(classifier.record, seed)
+    network = train_classifier(train, classifier.network.config, plan, device=reference.device)
     return classifier_accuracy(network, holdout.subset(kept))
 
 

@@ -10,7 +10,7 @@ from ganforget.data.dataset import DataSplits, ImageDataset
 from ganforget.errors import ForgetSetError, InputError
 from ganforget.randomness import permutation
 
-__all__ = ["EvaluationGroups", "EvaluationProtocol", "choose_groups"]
+__all__ = ["EvaluationGroups", "EvaluationProtocol", "choose_groups", "mirrored"]
 
 
 @dataclass(frozen=True)

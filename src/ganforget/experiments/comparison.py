@@ -99,8 +99,15 @@ def _baselines(results: dict[str, dict[str, Any]]) -> dict[tuple[Any, ...], dict
     found = {}
     for row in results.values():
         if row["kind"] == "retrain" and row["status"] == "done":
-            found[row["model"], row["data"], _forgotten(row["options"])] = row
+            place = (row["model"], row["data"], _forgotten(row["options"]))
+            if place not in found or _whole(row) or not _whole(found[place]):
+                found[place] = row
     return found
+
+
+def _whole(row: dict[str, Any]) -> bool:
+    """Whether a retraining was as long as the original's training."""
+    return bool(row["options"].get("kimg", 0) >= row["original"]["kimg"])
 
 
 def _forgotten(options: dict[str, Any]) -> Any:
@@ -198,16 +205,23 @@ def _our_cell(row: dict[str, Any], key: str, baselines: dict[tuple[Any, ...], di
 def _saving(row: dict[str, Any], baseline: dict[str, Any] | None, key: str) -> float | None:
     """Return seconds of retraining to the original's length ÷ unlearning, or kimg of reaching its distance ÷ cost.
 
-    None where the baseline is of other weights under the same name.
+    None where the baseline is of other weights under the same name, or its seconds are of another machine.
     """
     weights = row.get("model_hash")
     if baseline is None or baseline.get("model_hash", weights) != weights:
+        return None
+    if key == "saving" and _machine(baseline) != _machine(row):
         return None
     if key == "saving":
         whole = baseline["to_original_kimg"]
         return whole["seconds"] / row["seconds"]["total"] if whole and whole["seconds"] else None
     there, cost = baseline["to_original_distance"], row["results"].get("cost_kimg")
     return there["kimg"] / cost if there and cost else None
+
+
+def _machine(row: dict[str, Any]) -> tuple[Any, ...]:
+    hardware = row.get("hardware") or {}
+    return tuple(hardware.get(key) for key in ("cpu", "gpu", "threads", "device"))
 
 
 def _difference(values: dict[str, Any], key: str, other: str) -> float | None:

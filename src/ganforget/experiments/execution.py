@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from ganforget.api.calls import as_options
 from ganforget.api.model import load_model
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
@@ -13,13 +15,13 @@ from ganforget.experiments.configuration import Configuration
 from ganforget.experiments.membership import measure_original
 from ganforget.experiments.results import SCHEMA_VERSION
 from ganforget.experiments.retraining import measure_retraining, retrain
-from ganforget.files import read_json
+from ganforget.files import make_folder, read_json
 from ganforget.models.gan import model_hash
 from ganforget.options import Device, UnlearnOptions
 from ganforget.progress import Progress, Silent
 from ganforget.rundir import circumstances
 
-__all__ = ["execute"]
+__all__ = ["execute", "failed_row"]
 
 _DROPPED = ("images", "duplicates", "leak")
 
@@ -40,18 +42,10 @@ def execute(
     """
     progress = progress or Silent()
     began = time.perf_counter()
-    row: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "hash": configuration.hash,
-        "kind": configuration.kind,
-        "words": configuration.words,
-        "model": Path(configuration.target.model).name,
-        "data": Path(configuration.target.data).name,
-        "seed": configuration.seed,
-        "options": configuration.options,
-    }
+    row = _begun(configuration)
     try:
-        found = _KINDS[configuration.kind](configuration, outdir, device, tuple(retrained), progress)
+        with FileLock(make_folder(outdir / "runs") / f"{configuration.hash}.lock"):  # another process may be at it
+            found = _KINDS[configuration.kind](configuration, outdir, device, tuple(retrained), progress)
         row |= {"status": "done", **found}
     except Interrupted:
         raise
@@ -62,6 +56,25 @@ def execute(
     for key, value in circumstances(str(device)).items():
         row.setdefault(key, value)
     return row | {"duration": round(time.perf_counter() - began, 1)}
+
+
+def failed_row(configuration: Configuration, error: Exception) -> dict[str, Any]:
+    """Return the row of a job that ended without one: killed, out of memory or out of time."""
+    row = _begun(configuration) | {"status": "failed", "error": f"the job ended with {type(error).__name__}: {error}"}
+    return row | circumstances("unknown") | {"duration": 0.0}
+
+
+def _begun(configuration: Configuration) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "hash": configuration.hash,
+        "kind": configuration.kind,
+        "words": configuration.words,
+        "model": Path(configuration.target.model).name,
+        "data": Path(configuration.target.data).name,
+        "seed": configuration.seed,
+        "options": configuration.options,
+    }
 
 
 def _unlearn(

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from ganforget.errors import InputError
 from ganforget.files import append_json_line, read_json_lines
 
@@ -33,12 +35,13 @@ def read_rows(outdir: Path) -> dict[str, dict[str, Any]]:
 
 
 def append_row(outdir: Path, row: dict[str, Any]) -> None:
-    """Add a row at the end; a line that a stop cut short is ended first."""
+    """Add a row at the end, one process at a time; a line that a stop cut short is taken out first."""
     path = outdir / RESULTS
-    if path.exists() and path.stat().st_size:
-        with path.open("rb+") as file:
-            file.seek(-1, 2)
-            if file.read(1) != b"\n":
-                cut = path.read_bytes()
-                file.truncate(cut.rfind(b"\n") + 1)
-    append_json_line(path, row)
+    with FileLock(outdir / f"{RESULTS}.lock"):
+        if path.exists() and path.stat().st_size:
+            with path.open("rb+") as file:
+                file.seek(-1, 2)
+                if file.read(1) != b"\n":
+                    cut = path.read_bytes()
+                    file.truncate(cut.rfind(b"\n") + 1)
+        append_json_line(path, row)

@@ -14,11 +14,11 @@ from ganforget.api.options import ForgetSetOptions
 from ganforget.api.selection import choose_retain
 from ganforget.api.task import load_training_data
 from ganforget.api.training import excluded_hash, resume_training, train_gan
-from ganforget.data import DataSplits, ForgetSet
+from ganforget.data import DataSplits, ForgetSet, with_mirror_images
 from ganforget.devices import choose_device
 from ganforget.errors import InputError
 from ganforget.evaluation.evaluate import evaluate, spread
-from ganforget.evaluation.protocol import EvaluationProtocol
+from ganforget.evaluation.protocol import EvaluationProtocol, mirrored
 from ganforget.evaluation.reference import Reference, measure_reference
 from ganforget.experiments.configuration import Configuration
 from ganforget.files import read_json, read_json_lines
@@ -65,13 +65,25 @@ def retrain(
     given |= {"data_subset": subset.get("subset"), "data_subset_seed": subset.get("subset_seed") or 0}
     forget = make_forget_set(as_options(ForgetSetOptions, None, given), folder / "forget_set.json").forget
     for run in retrained:
-        if read_run_config(run, "train").get("excluded") == excluded_hash(forget):
+        config = read_run_config(run, "train")
+        if config.get("excluded") == excluded_hash(forget):
+            _require_whole(run, config, options["kimg"])
             return run
     if begun is not None and (begun / "results.json").exists():
         return begun
     if begun is not None and (begun / "config.json").exists():
         return resume_training(begun, progress)
     return train_gan(_train_options(configuration, folder, device), progress)
+
+
+def _require_whole(run: Path, config: dict[str, Any], kimg: float) -> None:
+    """Raise InputError for a retraining that has not ended, or is of another length than is asked for."""
+    if not (run / "results.json").exists():
+        raise InputError(f"The retraining {run} has not ended; go on with: ganforget resume {run}")
+    if (length := config["options"].get("kimg")) != kimg:
+        raise InputError(
+            f"The retraining {run} is of {length:g} kimg; expected {kimg:g}, or --retrain-kimg {length:g}."
+        )
 
 
 def _train_options(configuration: Configuration, folder: Path, device: Device) -> TrainOptions:
@@ -96,7 +108,7 @@ def measure_retraining(configuration: Configuration, run: Path, device: Device, 
     target, where = configuration.target, choose_device(device)
     original, final = load_model(target.model).to(where), load_model(run).to(where)
     splits = load_training_data(target.spec, original)
-    forget = ForgetSet.load(run / "forget_set.json", splits.train)
+    forget = _excluded(run, splits)
     seen, beside = choose_retain(forget, splits, final.D, mode="zero-shot", seed=configuration.seed)
     protocol = EvaluationProtocol(classifier=target.classifier)
     reference = measure_reference(splits, forget, protocol, seen=seen, companions=beside, device=where)
@@ -131,6 +143,14 @@ def measure_retraining(configuration: Configuration, run: Path, device: Device, 
         "results": {"after": after, "fd_name": reference.extractor.title},
         "seconds": {"training": training_seconds(ticks, kimg)},
     }
+
+
+def _excluded(run: Path, splits: DataSplits) -> ForgetSet:
+    """Return what the training in ``run`` left out, with the mirror images where ``splits`` have them."""
+    train, path = splits.train, run / "forget_set.json"
+    if not mirrored(splits) or ForgetSet.read(path).mirrored:
+        return ForgetSet.load(path, train)
+    return with_mirror_images(ForgetSet.load(path, train.subset(np.arange(len(train) // 2))), train)
 
 
 def _final(gan: Gan, splits: DataSplits, beside: np.ndarray, reference: Reference) -> dict[str, Any]:

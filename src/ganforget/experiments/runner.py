@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ganforget.errors import InputError
 from ganforget.experiments.configuration import Configuration
-from ganforget.experiments.execution import execute
+from ganforget.experiments.execution import execute, failed_row
 from ganforget.experiments.options import Executor, ReproduceOptions
 from ganforget.experiments.results import append_row, read_rows
 from ganforget.files import make_folder
@@ -97,7 +97,10 @@ def _submitted(
     place = submitit.AutoExecutor(folder=make_folder(outdir / "jobs"), cluster=executor)
     place.update_parameters(timeout_min=24 * 60, cpus_per_task=1, name="ganforget")
     progress.stage(f"{len(missing)} jobs by {executor}")
-    jobs = [place.submit(_one_thread, work, configuration) for configuration in missing]
-    for number, job in enumerate(submitit.helpers.as_completed(jobs, poll_frequency=1), start=1):
+    jobs = {place.submit(_one_thread, work, configuration): configuration for configuration in missing}
+    for number, job in enumerate(submitit.helpers.as_completed(list(jobs), poll_frequency=1), start=1):
         progress.step(number, len(missing))
-        yield job.result()
+        try:
+            yield job.result()
+        except Exception as error:  # killed by the scheduler: the other jobs go on
+            yield failed_row(jobs[job], error)

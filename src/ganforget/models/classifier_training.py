@@ -40,23 +40,26 @@ def train_classifier(
     config: ClassifierConfig,
     plan: TrainingPlan,
     *,
+    device: torch.device | str = "cpu",
     progress: Callable[[int, float], None] | None = None,
 ) -> Classifier:
-    """Train on all images of ``train``; the same arguments give the same weights on the same machine.
+    """Train on all images of ``train`` on ``device``; the same arguments give the same weights on the same machine.
 
-    The weights are those of `save_classifier`: rounded to half precision. ``progress`` gets (epoch, mean loss).
-    Raises InputError where there are no labels, NumericalError where the loss is not finite.
+    The network returned is on the CPU. Its weights are those of `save_classifier`: rounded to half precision.
+    ``progress`` gets (epoch, mean loss). Raises InputError where there are no labels, NumericalError where the loss is
+    not finite.
     """
     if train.labels is None:
         raise InputError("The training images have no labels; a classifier needs one for each image.")
     network = Classifier(config)
     _initialise(network, plan.seed)
+    network.to(device)
     optimiser = torch.optim.Adam(network.parameters(), lr=plan.rate, weight_decay=1e-5)
     for epoch in range(plan.epochs):
-        loss = _train_epoch(network, optimiser, train, torch.from_numpy(train.labels), plan, epoch)
+        loss = _train_epoch(network, optimiser, train, torch.from_numpy(train.labels).to(device), plan, epoch)
         if progress is not None:
             progress(epoch, loss)
-    rounded = half_precision(network)
+    rounded = half_precision(network.cpu())
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in rounded.items()})
     return network.eval().requires_grad_(False)
 
@@ -78,7 +81,7 @@ def _train_epoch(
         progress = step / (plan.epochs * len(starts))
         optimiser.param_groups[0]["lr"] = plan.rate * 0.5 * (1 + math.cos(math.pi * progress))
         moved = shift_images(train.tensor(chosen), plan.shift, stream(plan.seed, "classifier/shift", step))
-        loss = nn.functional.cross_entropy(network(moved), targets[chosen])
+        loss = nn.functional.cross_entropy(network(moved.to(targets.device)), targets[chosen])
         if not torch.isfinite(loss):
             raise NumericalError(f"The classifier's loss is {loss.item()} at step {step}; lower the rate.")
         optimiser.zero_grad()

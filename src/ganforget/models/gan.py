@@ -52,7 +52,7 @@ def build_gan(config: GanConfig) -> Gan:
     """Return a GAN with fresh weights; ModelFileError where the arguments fit no network."""
     try:
         return Gan(Generator(**config.G).eval(), Discriminator(**config.D).eval(), config)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise ModelFileError(f"The model's configuration fits no StyleGAN2 network: {error}") from error
 
 

@@ -37,7 +37,7 @@ def latent_statistics(G: Generator, *, seed: int, samples: int = 1024) -> Latent
     """Estimate w̄ and σ from ``samples`` outputs of the mapping network for each class."""
     z = sample_latents(seed, "latent_statistics", range(samples), G.z_dim)
     labels = [np.full(samples, y) for y in range(G.c_dim)] or [None]
-    rows = [map_latents(G, z, y)[:, 0] for y in labels]  # [samples, w_dim] each
+    rows = [map_latents(G, z, y)[:, 0].clone() for y in labels]  # [samples, w_dim] each
     means = torch.stack([row.mean(dim=0) for row in rows])
     spread = torch.stack([(row - mean).square().mean() for row, mean in zip(rows, means, strict=True)])
     return LatentStatistics(means, float(spread.mean().sqrt()))

@@ -6,12 +6,10 @@ blur ``filt`` of stride 2. The features are those after the last ReLU before eac
 relu3_3, relu4_3 and relu5_3 (Simonyan and Zisserman 2014, table 1, D). Channel counts are the file's.
 """
 
-import pickle
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d, pad, relu
 
@@ -140,7 +138,7 @@ def _read(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged file may raise anything
         raise ModelFileError(f"The VGG16 weights file {path} is truncated or damaged ({error}).") from error
     if not isinstance(found, dict):
         raise ModelFileError(f"{path} does not hold a dictionary of weights; check the file.")

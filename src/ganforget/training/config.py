@@ -1,5 +1,6 @@
 """What a training run is asked to do. Imports no torch: the command line shows it without."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,7 +96,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name in _POSITIVE:
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InputError(f"{name} is {getattr(self, name)}; expected a positive number.")
         for name in _NOT_NEGATIVE:
             if not getattr(self, name) >= 0:

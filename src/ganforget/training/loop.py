@@ -52,7 +52,7 @@ class TrainingBatches:
             if epoch != self._epoch:
                 self._epoch, self._order = (
                     int(epoch),
-                    permutation(self.config.seed + int(epoch), "epoch", total),
+                    permutation(self.config.seed, f"epoch/{epoch}", total),
                 )
             here = positions // total == epoch
             indices[here] = self._order[positions[here] % total]

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from ganforget.data import ImageDataset
+from ganforget.errors import InputError
 from ganforget.models.gan import GanConfig
 from ganforget.training.config import TrainingConfig
 
@@ -12,7 +13,12 @@ __all__ = ["adam", "network_config"]
 
 
 def network_config(config: TrainingConfig, data: ImageDataset) -> GanConfig:
-    """Return the networks that ``config`` asks for, to fit ``data``."""
+    """Return the networks that ``config`` asks for, to fit ``data``; InputError where a block would have no channel."""
+    if config.channel_base < data.resolution:
+        raise InputError(
+            f"channel_base is {config.channel_base}; expected at least the resolution, {data.resolution}: divided by "
+            "it, it is how many channels the largest blocks have."
+        )
     c_dim = data.num_classes if config.conditional and data.labels is not None else 0
     widths: dict[str, Any] = {"channel_base": config.channel_base, "channel_max": config.channel_max}
     mapping: dict[str, Any] = {"num_layers": config.mapping_layers}

@@ -23,7 +23,8 @@ _REPEATS = 3
 def seconds_per_kimg(networks: GanConfig, device: torch.device) -> float:
     """Time training at batch 64 without ADA: a warm-up, then the median of 3 whole lazy cycles of 16 steps.
 
-    Networks of which no batch of 64 fits the memory are timed at one that does, by one step with R1 and one without.
+    Networks of which no batch of 64 fits the memory are timed at one that does, by one step with R1 and one without,
+    after one of each.
     """
     state = new_state(TrainingConfig(batch_size=_BATCH, r1_interval=_CYCLE), networks, device)
     fits = min(learning_batch(state.G), learning_batch(state.D) // 2)  # D sees real and generated images at once
@@ -31,6 +32,8 @@ def seconds_per_kimg(networks: GanConfig, device: torch.device) -> float:
         batch = 2 ** (max(fits, 1).bit_length() - 1)
         config = TrainingConfig(batch_size=batch, r1_interval=_CYCLE)
         batches = TrainingBatches(_noise(networks), config, device, networks.G["c_dim"])
+        _seconds(state, config, batches, 2)
+        state.step = 0
         with_r1, plain = (_seconds(state, config, batches, 1) for _ in range(2))
         return (with_r1 + (_CYCLE - 1) * plain) / (batch * _CYCLE) * 1000
     config = TrainingConfig(batch_size=_BATCH, r1_interval=_CYCLE)
