@@ -25,6 +25,7 @@ def run_results(
     kimg_seconds: float | None,
     evaluation_seconds: float,
 ) -> dict[str, Any]:
+    """Return what was asked, done and measured, as JSON values."""
     options, config = task.options, prepared.cascade.config
     seconds = {
         "inversion": prepared.inverted.inversion.seconds,
