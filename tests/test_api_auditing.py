@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from audit_worlds import TINY
+from audit_worlds import TINY, some_targets
 from ganforget.api import audit_task, auditing
 from ganforget.api.audit_options import AuditOptions
 from ganforget.api.audit_task import _completed, resolve_audit
@@ -28,6 +28,7 @@ from ganforget.files import write_json
 from ganforget.inversion.cache import generator_hash, write_inversion
 from ganforget.inversion.invert import Inversion
 from ganforget.models.gan import Gan, load_gan, model_hash, save_gan
+from ganforget.report.audit_page import write_audit_report
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.state import new_cascade, save_cascade
 from ganforget.work import Work
@@ -144,6 +145,18 @@ def test_the_report_says_the_verdict_and_stands_alone(audited: Path):
         assert sentence.split(".")[0] in page
 
 
+def test_the_report_marks_a_departure_of_shape(audited: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(audited, run)
+    assert "a departure of shape" not in write_audit_report(run).read_text()
+    audit = json.loads((run / "audit.json").read_text())
+    audit["verdict"] |= {"verdict": "over-unlearned", "by_shape": True, "misshapen": ["logan"]}
+    write_json(run / "audit.json", audit)
+    page = write_audit_report(run).read_text()
+    assert page.count("a departure of shape") == 1
+    assert "no use to turn the sign" in page
+
+
 def test_the_report_is_written_again(audited: Path, tmp_path: Path):
     again = tmp_path / audited.name
     shutil.copytree(audited, again)
@@ -216,6 +229,18 @@ def test_scores_of_other_gans_are_kept_by_content(world: World, tmp_path: Path, 
         assert ("logan", "original") not in ScoreBook(other, tmp_path / "three", cache)
     monkeypatch.setattr(torch, "__version__", "0")
     assert ("logan", "original") not in ScoreBook(subject, tmp_path / "three", cache)
+
+
+def test_neighbours_are_kept_by_their_labels_too(world: World, tmp_path: Path):
+    subject = resolve_audit(options(world, tmp_path), choose_device("cpu")).subject
+    near = some_targets(2)
+    assert near.labels is not None
+
+    def key(labels: np.ndarray) -> str:
+        images = replace(subject.images, neighbours=replace(near, labels=labels))
+        return ScoreBook(replace(subject, images=images), tmp_path, None)._key("relearning_neighbours", "original")
+
+    assert key(near.labels) == key(near.labels.copy()) != key(near.labels + 1)
 
 
 def refused(world: World, tmp_path: Path, *retrained: Path) -> str:
