@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import torch
 
-from audit_worlds import TINY
+from audit_worlds import TINY, some_targets
 from ganforget.api import audit_task, auditing
 from ganforget.api.audit_options import AuditOptions
-from ganforget.api.audit_task import _completed, _excludes, resolve_audit
+from ganforget.api.audit_task import _completed, resolve_audit
 from ganforget.api.auditing import resume_audit, run_audit
-from ganforget.api.certifying import _file, verify_certificate
+from ganforget.api.certifying import _file, verify_certificate, write_certificate
+from ganforget.api.retrained import records_exclusion
+from ganforget.api.training import excluded_hash
 from ganforget.audit.scorebook import ScoreBook
 from ganforget.cli import main
 from ganforget.data import DataSpec, ForgetSet, forget_random, load_data
@@ -26,6 +28,7 @@ from ganforget.files import write_json
 from ganforget.inversion.cache import generator_hash, write_inversion
 from ganforget.inversion.invert import Inversion
 from ganforget.models.gan import Gan, load_gan, model_hash, save_gan
+from ganforget.report.audit_page import write_audit_report
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.state import new_cascade, save_cascade
 from ganforget.work import Work
@@ -57,20 +60,44 @@ class World:
         return self.unlearned / "forget_set.json"
 
 
+RESULTS = {"mode": "few-shot", "substitute": "truncation", "preset": "default", "destination": "calibrated", "seed": 7}
+
+
+def eight_digits(seed: int) -> ForgetSet:
+    """Return eight digits drawn at random."""
+    return forget_random(load_data(DataSpec("digits")).train, 8, seed=seed, data="digits")
+
+
+def save(folder: Path, seed: int, training: dict[str, Any]) -> None:
+    """Save an untrained GAN that fits the digits, with a record of its training."""
+    gan = small_gan(seed=seed, c_dim=10, resolution=16)
+    save_gan(Gan(gan.G, gan.D, replace(gan.config, training=training)), folder / "model")
+
+
+def retrain(folder: Path, seed: int, left_out: ForgetSet | None) -> Path:
+    """Lay an untrained GAN out as the run of a training without ``left_out``; return its folder."""
+    record = {"data": load_data(DataSpec("digits")).record, "excluded": excluded_hash(left_out)}
+    save(folder, seed, record)
+    write_json(folder / "config.json", {"command": "train", "options": {}, **record})
+    if left_out is not None:
+        left_out.save(folder / "forget_set.json")
+    return folder
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """GANs that fit the digits, none of which has seen them."""
     place = tmp_path_factory.mktemp("gans")
     folders = [place / name for name in ("original", "unlearned", "retrained-a", "retrained-b")]
-    forget = forget_random(load_data(DataSpec("digits")).train, 8, data="digits")
-    for seed, folder in enumerate(folders):
-        gan = small_gan(seed=seed, c_dim=10, resolution=16)
-        save_gan(Gan(gan.G, gan.D, replace(gan.config, training={"data": {"name": "digits"}})), folder / "model")
-        if seed:
-            forget.save(folder / "forget_set.json")
-    write_json(folders[1] / "results.json", {})
-    recorded = {"model": str(folders[0]), "data": "digits", "data_path": None, "mode": "few-shot", "seed": 0}
+    forget = eight_digits(0)
+    for seed, folder in enumerate(folders[:2]):
+        save(folder, seed, {"data": {"name": "digits"}})
+    forget.save(folders[1] / "forget_set.json")
+    write_json(folders[1] / "results.json", RESULTS)
+    recorded = {"model": str(folders[0]), "data": "digits", "data_path": None, "destination": "default", "seed": 0}
     write_json(folders[1] / "config.json", {"command": "unlearn", "options": recorded})
+    for seed, folder in enumerate(folders[2:], start=2):
+        retrain(folder, seed, forget)
     return World(folders[0], folders[1], (folders[2], folders[3]))
 
 
@@ -118,6 +145,18 @@ def test_the_report_says_the_verdict_and_stands_alone(audited: Path):
         assert sentence.split(".")[0] in page
 
 
+def test_the_report_marks_a_departure_of_shape(audited: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(audited, run)
+    assert "a departure of shape" not in write_audit_report(run).read_text()
+    audit = json.loads((run / "audit.json").read_text())
+    audit["verdict"] |= {"verdict": "over-unlearned", "by_shape": True, "misshapen": ["logan"]}
+    write_json(run / "audit.json", audit)
+    page = write_audit_report(run).read_text()
+    assert page.count("a departure of shape") == 1
+    assert "no use to turn the sign" in page
+
+
 def test_the_report_is_written_again(audited: Path, tmp_path: Path):
     again = tmp_path / audited.name
     shutil.copytree(audited, again)
@@ -150,17 +189,23 @@ def test_a_stopped_audit_goes_on_and_repeats_nothing(world: World, tmp_path: Pat
     kept = {path.name for path in (run / "scores").iterdir()}
     assert len(kept) == 2
     assert all(name.startswith("logan-") for name in kept)
+    config = json.loads((run / "config.json").read_text())
+    assert config["seconds"] > 0
+    write_json(run / "config.json", config | {"seconds": 1000.0})
+    write_json(run / "audit.json", {})  # written, and then killed before there was a certificate
     counted: list[int] = []
     monkeypatch.setattr(auditing, "write_audit_report", lambda run: None)
     monkeypatch.setattr(ScoreBook, "__del__", lambda book: counted.append(book.computed), raising=False)
     result = resume_audit(run)
     assert max(counted) == 2  # nearest_sample on two GANs; logan was kept
     assert result.audit["attacks"][0]["name"] == "logan"
+    assert result.audit["seconds"] >= 1000  # of both sessions
+    assert verify_certificate(run / "certificate.json")[0].holds
     with pytest.raises(InputError, match="has ended"):
         resume_audit(run)
 
 
-def test_scores_of_other_gans_are_kept_by_content(world: World, tmp_path: Path):
+def test_scores_of_other_gans_are_kept_by_content(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     task = resolve_audit(options(world, tmp_path, retrained=world.retrained), choose_device("cpu"))
     cache = tmp_path / "kept"
     first = ScoreBook(task.subject, tmp_path / "one", cache)
@@ -168,21 +213,125 @@ def test_scores_of_other_gans_are_kept_by_content(world: World, tmp_path: Path):
         first.scores("logan", role)
     second = ScoreBook(task.subject, tmp_path / "two", cache)
     assert [("logan", role) in second for role in task.subject.gans] == [True, False, True, True]
-    other = ScoreBook(replace(task.subject, seed=1), tmp_path / "three", cache)
-    assert ("logan", "original") not in other
+    subject, images = task.subject, task.subject.images
+    labels = images.targets.labels
+    assert labels is not None
+    relabelled = replace(images, targets=replace(images.targets, labels=(labels + 1) % 10))
+    shifted = replace(images, members=images.members - 1)
+    population = replace(images, population=replace(images.population, labels=None))
+    original = subject.original
+    used = Gan(original.G, original.D, replace(original.config, D=original.config.D | {"other": 1}))
+    for other in (
+        replace(subject, seed=1),
+        *(replace(subject, images=changed) for changed in (relabelled, shifted, population)),
+        replace(subject, original=used),
+    ):
+        assert ("logan", "original") not in ScoreBook(other, tmp_path / "three", cache)
+    monkeypatch.setattr(torch, "__version__", "0")
+    assert ("logan", "original") not in ScoreBook(subject, tmp_path / "three", cache)
+
+
+def test_neighbours_are_kept_by_their_labels_too(world: World, tmp_path: Path):
+    subject = resolve_audit(options(world, tmp_path), choose_device("cpu")).subject
+    near = some_targets(2)
+    assert near.labels is not None
+
+    def key(labels: np.ndarray) -> str:
+        images = replace(subject.images, neighbours=replace(near, labels=labels))
+        return ScoreBook(replace(subject, images=images), tmp_path, None)._key("relearning_neighbours", "original")
+
+    assert key(near.labels) == key(near.labels.copy()) != key(near.labels + 1)
+
+
+def refused(world: World, tmp_path: Path, *retrained: Path) -> str:
+    """Return why an audit with these retrained GANs is refused, before it writes anything."""
+    with pytest.raises(InputError) as caught:
+        run_audit(options(world, tmp_path / "audits", retrained=retrained))
+    assert not (tmp_path / "audits").exists()
+    return str(caught.value)
 
 
 def test_retrained_gans_that_saw_the_images_are_refused(world: World, tmp_path: Path):
+    forget = ForgetSet.read(world.forget)
     with pytest.raises(InputError, match="no retrained GAN"):
-        _excludes(Path("digits"), ForgetSet.read(world.forget))
-    seen = tmp_path / "seen"
-    shutil.copytree(world.retrained[0], seen)
-    forget_random(load_data(DataSpec("digits")).train, 3, data="digits").save(seen / "forget_set.json")
-    with pytest.raises(InputError, match="5 of the 8 forget images were in its training set"):
-        run_audit(options(world, tmp_path / "runs", retrained=(seen,)))
-    assert not (tmp_path / "runs").exists()
-    resolved = resolve_audit(options(world, tmp_path, retrained=(world.original,)), choose_device("cpu"))
-    assert "trusted" in resolved.warnings[0]
+        records_exclusion(Path("digits"), small_gan(), forget, "")
+    fewer = forget_random(load_data(DataSpec("digits")).train, 3, data="digits")
+    seen = retrain(tmp_path / "fewer", 4, fewer)
+    assert "5 of the 8 forget images were in its training set" in refused(world, tmp_path, seen)
+    assert "trained on all of these" in refused(world, tmp_path, retrain(tmp_path / "all", 5, None))
+    forget.save(tmp_path / "all" / "forget_set.json")  # not what it was trained without
+    assert "trained on all of these" in refused(world, tmp_path, tmp_path / "all")
+
+
+def test_an_unlearned_gan_is_no_retrained_one(world: World, tmp_path: Path):
+    assert "weights of the unlearned GAN" in refused(world, tmp_path, retrain(tmp_path / "a", 1, eight_digits(0)))
+    assert "weights of the original GAN" in refused(world, tmp_path, retrain(tmp_path / "b", 0, eight_digits(0)))
+    twice = retrain(tmp_path / "c", 2, eight_digits(0))
+    assert f"weights of {world.retrained[0]}" in refused(world, tmp_path, world.retrained[0], twice)
+    other = tmp_path / "other"
+    shutil.copytree(world.unlearned, other)
+    save(other, 6, {})
+    assert "was unlearned" in refused(world, tmp_path, other)  # its forget_set.json is what it was to forget
+    save(tmp_path / "bare", 6, {"unlearned": {"steps": 3}})
+    assert "was unlearned" in refused(world, tmp_path, tmp_path / "bare")
+
+
+def test_what_a_retrained_gan_does_not_record_is_trusted(world: World, tmp_path: Path):
+    forget, (data, digest) = ForgetSet.read(world.forget), (load_data(DataSpec("digits")).record, "0" * 64)
+    save(tmp_path / "bare", 4, {})
+    forget.save(tmp_path / "bare" / "forget_set.json")
+    save(tmp_path / "other-record", 5, {"excluded": digest, "data": data})
+    forget.save(tmp_path / "other-record" / "forget_set.json")
+    save(tmp_path / "other-data", 6, {"excluded": None, "data": {"train_hash": digest}})
+    save(tmp_path / "model-alone", 7, {"excluded": excluded_hash(forget), "data": data})
+    folders = [tmp_path / name for name in ("bare", "other-record", "other-data", "model-alone")]
+    task = resolve_audit(options(world, tmp_path, retrained=(*folders, *world.retrained)), choose_device("cpu"))
+    assert task.verified == (False, False, False, True, True, True)
+    assert [warning.split(" ")[0] for warning in task.warnings[:3]] == [str(folder) for folder in folders[:3]]
+    assert "trusted" in task.warnings[0]
+
+
+def test_images_that_calibrated_are_not_audited(world: World, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(world.unlearned, run)
+    given = options(world, tmp_path / "runs", model=str(run), whole_holdout=True, attacks=("logan",), quality=False)
+    unsaid = "nothing records whether the unlearning was calibrated"
+    assert any(unsaid in sentence for sentence in run_audit(given).audit["cannot_claim"])
+    write_json(run / "results.json", RESULTS | {"n_calibration": 0})
+    assert not any(unsaid in sentence for sentence in run_audit(given).audit["cannot_claim"])
+    write_json(run / "results.json", RESULTS | {"n_calibration": 3})
+    with pytest.raises(InputError, match="calibrated on 3 holdout images"):
+        run_audit(given)
+    resolve_audit(replace(given, whole_holdout=False), choose_device("cpu"))
+
+
+def test_the_method_is_what_was_done(audited: Path):
+    for content in ("audit.json", "certificate.json"):
+        assert json.loads((audited / content).read_text())["method"] == RESULTS
+
+
+@pytest.mark.parametrize("what", ["GANs", "training data", "holdout images", "images of the forget set"])
+def test_a_stopped_audit_goes_on_with_what_it_began_with_alone(audited: Path, tmp_path: Path, what: str):
+    run = tmp_path / "run"
+    shutil.copytree(audited, run)
+    (run / "certificate.json").unlink()
+    config = json.loads((run / "config.json").read_text())
+    if what == "GANs":
+        config["model_hashes"]["unlearned"] = "0" * 64
+    elif what == "images of the forget set":
+        eight_digits(1).save(run / "forget_set.json")
+    else:
+        config["data"]["train_hash" if what == "training data" else "holdout_hash"] = "0" * 64
+    write_json(run / "config.json", config)
+    with pytest.raises(InputError, match=f"The {what} have changed"):
+        resume_audit(run)
+
+
+def test_an_audit_that_is_certified_again_keeps_its_salt(audited: Path, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(audited, run)
+    write_certificate(run)
+    assert (run / "certificate.salt").read_text() == (audited / "certificate.salt").read_text()
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,13 @@ def test_what_comes_back_faster_than_on_retrained_gans():
     }
 
 
+def test_what_never_went_does_not_come_back():
+    kept = relearning_pace({**CURVES, "unlearned": [0.7, 0.72, 0.74]})
+    assert kept["faster"] == []  # above where retrained GANs are expected, at 0 steps too, but it gains no more
+    low = relearning_pace({**CURVES, "unlearned": [0.1, 0.3, 0.5]})
+    assert low["faster"] == []  # it gains more, up to where retrained GANs are expected
+
+
 def test_too_few_retrained_gans_expect_nothing():
     two = {role: values for role, values in CURVES.items() if role != "retrained-2"}
     assert relearning_pace(two)["expected"] is None

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, norm
 
-from ganforget.audit.comparison import Effect, measure_effect
+from ganforget.audit.attacks import registry
+from ganforget.audit.comparison import Chance, Effect, measure_effect
 from ganforget.audit.statistics import bootstrap
 from ganforget.audit.verdict import FAMILY_LEVEL, Finding, Judgement, Shape, holm, judge, shape_of
 
@@ -66,7 +67,7 @@ def test_nothing_done_to_a_weak_original_is_never_called_a_match():
 
 def finding(effect: float, control: float = 0.4, *, deviation: float = 0.04, name: str = "a") -> Finding:
     def of(value: float) -> Effect:
-        return Effect(value, 0.5, deviation, float(2 * norm.sf(abs(value) / deviation)))
+        return Effect(value, 0.5, (Chance(deviation),), float(2 * norm.sf(abs(value) / deviation)))
 
     return Finding(name, name.upper(), "D", of(effect), of(control))
 
@@ -77,6 +78,34 @@ def test_the_strongest_departure_decides_and_all_are_told():
     assert len(result.reasons) == 2
     assert "DISCRIMINATOR" in result.reasons[0]
     assert judge([finding(0.3), finding(-0.2, name="b")]).verdict == "under-unlearned"
+
+
+def test_the_smallest_p_value_decides_also_where_degrees_of_freedom_differ():
+    few = Effect(0.4, 0.5, (Chance(0.04, 2),), Chance(0.04, 2).p(0.4))  # 10 deviations, p 0.0099
+    many = Effect(-0.2, 0.5, (Chance(0.04),), Chance(0.04).p(-0.2))  # 5 deviations, p below 1e-6
+    control = Effect(0.4, 0.5, (Chance(0.04),), 1e-9)
+    result = judge([Finding("few", "FEW", "D", few, control), Finding("many", "MANY", "D", many, control)])
+    assert result.verdict == "over-unlearned"
+    assert ["MANY" in reason for reason in result.reasons] == [True, False]
+    beyond = [finding(2.0, name="near"), finding(-4.0, name="far")]  # p-values of 0, both
+    assert judge(beyond).verdict == "over-unlearned"
+
+
+def test_an_attack_on_the_difference_is_no_control():
+    strong, weak = finding(0.0, control=0.45, name="difference"), finding(0.0, control=0.3, name="logan")
+    assert judge([strong, weak]).control == "difference"
+    result = judge([replace(strong, controls=False), weak])
+    assert result.control == "logan"
+    alone = judge([replace(strong, controls=False)])
+    assert (alone.verdict, alone.control) == ("cannot tell", None)
+    assert [name for name, attack in registry.ATTACKS.items() if not attack.controls] == ["d_difference"]
+
+
+def test_where_nothing_can_be_judged_that_is_the_reason():
+    result = judge([])
+    assert result.verdict == "cannot tell"
+    assert "None of these attacks can be judged" in result.reasons[0]
+    assert "not a random one" not in result.reasons[0]
 
 
 def test_a_small_effect_is_no_departure_however_many_images_there_are():
@@ -93,8 +122,8 @@ def test_a_match_needs_an_interval_inside_half_of_the_control():
 
 
 def test_infinite_deviations_cannot_tell():
-    unknown = Finding("a", "A", "D", Effect(0.4, 0.5, np.inf, 1.0), Effect(0.4, 0.5, np.inf, 1.0))
-    result: Judgement = judge([unknown])
+    nothing = Effect(0.4, 0.5, (Chance(np.inf),), 1.0)
+    result: Judgement = judge([Finding("a", "A", "D", nothing, nothing)])
     assert result.verdict == "cannot tell"
     assert "three" in result.reasons[0]
 
@@ -122,6 +151,10 @@ def test_shapes_by_hand():
     assert judge([small]).shapes == {"a": 1e-6}
     wide = replace(finding(0.0), shape=Shape(0.3, 1e-6, 0.0))
     assert "KS distance 0.30" in judge([wide]).reasons[0]
+    assert (judge([wide]).by_shape, judge([wide]).misshapen) == (True, ("a",))
+    assert (judge([small]).by_shape, judge([small]).misshapen) == (False, ())
+    both = judge([replace(finding(0.3), shape=wide.shape)])
+    assert (both.by_shape, both.misshapen) == (False, ("a",))
     assert judge([replace(finding(0.3), shape=wide.shape)]).verdict == "under-unlearned"  # a departure comes first
 
 

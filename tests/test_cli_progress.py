@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ganforget.cli.progress import LineProgress, QuietProgress, TerminalProgress
 from ganforget.cli.session import Session
+from ganforget.cli.tables import facts_table, measures_table
 
 
 def console(*, terminal: bool = False) -> tuple[Console, io.StringIO]:
@@ -98,3 +99,24 @@ def test_a_failure_is_one_line_whatever_its_message():
     assert Session(errors=shown).fail("Two\n  lines of [red]text[/red].", 2) == 2
     assert Session(errors=shown).fail("Stopped.", 130) == 130
     assert file.getvalue() == "error: Two lines of [red]text[/red].\nstopped: Stopped.\n"
+
+
+def test_square_brackets_are_no_markup():
+    plain, file = console()
+    Session(out=plain).show(facts_table([("/data/[/old]", "pickle [/b] [red]x[/red]")]))
+    assert "/data/[/old]" in file.getvalue()
+    assert "pickle [/b] [red]x[/red]" in file.getvalue()
+    shown, file = console(terminal=True)
+    with TerminalProgress(shown) as progress:
+        progress.stage("Reading [/old]")
+        progress.step(1, 2, "[/b]")
+    assert "Reading [/old]" in file.getvalue()
+
+
+def test_the_table_of_measures_takes_a_name_with_square_brackets():
+    plain, file = console()
+    measures = {"fd_l": 2.5, "auc_lu": 0.9}
+    Session(out=plain).show(
+        measures_table({"task": "item", "before": measures, "after": measures, "fd_name": "FD ([/x])"})
+    )
+    assert "[/x]" in file.getvalue()

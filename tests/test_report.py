@@ -339,6 +339,14 @@ def test_tiles_stand_image_by_image(tmp_path: Path):
             np.testing.assert_array_equal(tiles[4 * k + row], strip[:, TILE * k : TILE * (k + 1)])
 
 
+def test_it_says_how_many_of_the_images_are_shown(tmp_path: Path):
+    run = picture_run(tmp_path)
+    found = json.loads((run / "results.json").read_text())
+    assert f"{COUNT} of the {found['n_forget']} images to forget are shown" in Page(write_report(run).read_text()).text
+    write_json(run / "results.json", found | {"n_forget": COUNT})
+    assert "Each image to forget stands with" in Page(write_report(run).read_text()).text
+
+
 def test_rows_are_classes_only_for_conditional_models(tmp_path: Path):
     run = picture_run(tmp_path)
     assert "one row for each class" in Page(write_report(run).read_text()).text
@@ -507,6 +515,14 @@ def test_what_was_done_goes_by_the_destination(tmp_path: Path):
     alike = page(tmp_path / "alike", destination="calibrated", perturbation=0.75).text
     assert "first changed at random, as far as another training would, and then taught to" in alike
     assert "score forget images like images never trained on;" in alike
+
+
+def test_the_line_among_the_scores_is_named_by_the_destination(tmp_path: Path):
+    one = Page(write_report(write_run(tmp_path / "one")).read_text()).text
+    assert "The dashed line is the fake label, the score that forget images are taught." in one
+    each = Page(write_report(write_run(tmp_path / "each", destination="calibrated")).read_text()).text
+    assert "The dashed line is the mean of the labels" in each
+    assert "the fake label, the score that" not in each
 
 
 def test_what_was_done_says_which_images_the_generator_gave_up(tmp_path: Path):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ganforget.report.audit_page import _by_class, _distance, _rate
+from ganforget.report.audit_page import _by_class, _distance, _rate, _shape
+from ganforget.report.audit_words import verdict_words
 from ganforget.report.curves import draw_curves
 from ganforget.report.goal import read_goals
 from ganforget.report.prose import prose
@@ -44,6 +45,28 @@ def test_figures_have_their_intervals_and_those_of_older_audits_none():
     assert _rate(new, "0.001") == ("not measurable", "")
     assert _distance(new) == ("0.20", "0.10 to 0.30")
     assert (_rate(own, "0.01"), _distance(own)) == (("0.050", ""), ("0.20", ""))
+
+
+def test_a_verdict_by_shape_has_words_of_its_own():
+    def words(verdict: str, **more: bool) -> str:
+        found = verdict_words({"verdict": {"verdict": verdict, **more}})
+        return f"{found.label}: {found.sentence} {found.meaning}"
+
+    for verdict in ("under-unlearned", "over-unlearned"):
+        assert words(verdict) == words(verdict, by_shape=False)  # an audit of an older version
+        assert words(verdict, by_shape=True).startswith(words(verdict).split(":")[0])
+    assert "turns the sign of the attack around" in words("over-unlearned")
+    assert "no use to turn the sign" in words("over-unlearned", by_shape=True)
+    assert "some have not been forgotten" in words("under-unlearned", by_shape=True)
+    assert "Matched" in words("matched", by_shape=False)
+
+
+def test_a_departure_of_shape_is_marked():
+    verdict = {"shapes": {"logan": 1e-5, "rmia": 0.25}, "misshapen": ["logan"]}
+    assert _shape("logan", {"ks": 0.3}, verdict) == {"distance": "0.30", "p": "below 0.001", "departs": True}
+    assert _shape("rmia", {"ks": 0.1}, verdict) == {"distance": "0.10", "p": "0.250", "departs": False}
+    assert _shape("d_difference", {"ks": 0.1}, verdict) is None
+    assert _shape("logan", {"ks": 0.3}, {}) is None  # an audit of an older version
 
 
 def test_quality_by_class_stands_beside_the_original():

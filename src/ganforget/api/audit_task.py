@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from ganforget.api.audit_options import AuditOptions
-from ganforget.api.model import BUNDLED_MODELS, find_model, load_model
+from ganforget.api.model import load_model
+from ganforget.api.retrained import records_exclusion, require_distinct
 from ganforget.api.selection import choose_forget_set, find_copies
 from ganforget.api.task import load_training_data, trained_with_mirror
 from ganforget.audit.attacks.registry import ATTACKS
@@ -15,6 +16,7 @@ from ganforget.audit.knowledge import FULL, QUICK
 from ganforget.audit.subject import AuditSubject, audit_images
 from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet, did_you_mean
 from ganforget.errors import ForgetSetError, InputError, ModelFileError
+from ganforget.files import read_json
 from ganforget.models.gan import Gan, model_hash
 from ganforget.rundir import read_run_config
 
@@ -32,8 +34,10 @@ class AuditTask:
     attacks: tuple[str, ...]
     run: dict[str, Any] | None
     """The configuration of the unlearning run that is audited; None for a bare model."""
+    results: dict[str, Any]
+    """What its results.json says; nothing for a bare model."""
     verified: tuple[bool, ...]
-    """For each retrained GAN whether its run records that it was trained without the forget images."""
+    """For each retrained GAN whether it records that it was trained without the forget images."""
     warnings: tuple[str, ...]
 
 
@@ -41,6 +45,7 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
     """Check ``options`` and return the audit; every InputError comes from here."""
     assert options.model is not None
     run = _unlearning_run(Path(options.model))
+    results = {} if run is None else _results(options)
     named, options = options.original is not None, _completed(options, run)
     assert options.model is not None
     assert options.original is not None
@@ -54,13 +59,13 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
     mirror = trained_with_mirror(original, options.mirror)
     splits = load_training_data(_data(options, original), original, mirror=mirror)
     forget = _forget_set(options, splits, original, mirror=mirror)
-    verified, warnings = [], []
     retrained = [load_model(folder) for folder in options.retrained]
-    for folder, gan in zip(options.retrained, retrained, strict=True):
-        _require_like(gan, original, str(folder))
-        verified.append(_excludes(folder, forget))
-        if not verified[-1]:
-            warnings.append(f"{folder} does not record what it was trained without; that it never saw them is trusted.")
+    verified = _verified(options, retrained, unlearned, original, forget, splits.record["train_hash"])
+    warnings = [
+        f"{folder} does not record what it was trained without; that it never saw them is trusted."
+        for folder, known in zip(options.retrained, verified, strict=True)
+        if not known
+    ]
     budget = QUICK if options.quick else FULL
     attacks = _attacks(options, len(retrained))
     images = audit_images(
@@ -76,7 +81,7 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
     exchangeable = "random" in forget.selection
     gans = [gan.to(device) for gan in (unlearned, original, *retrained)]
     subject = AuditSubject(gans[0], gans[1], tuple(gans[2:]), images, budget, options.seed, exchangeable)
-    return AuditTask(options, subject, splits, forget, attacks, run, tuple(verified), tuple(warnings))
+    return AuditTask(options, subject, splits, forget, attacks, run, results, verified, tuple(warnings))
 
 
 def _unlearning_run(folder: Path) -> dict[str, Any] | None:
@@ -86,6 +91,18 @@ def _unlearning_run(folder: Path) -> dict[str, Any] | None:
         return read_run_config(folder, "unlearn")
     except InputError:
         return None
+
+
+def _results(options: AuditOptions) -> dict[str, Any]:
+    """Return what the audited run's results.json says; InputError where its calibration is to be audited too."""
+    assert options.model is not None
+    results = read_json(Path(options.model) / "results.json", kind="results file")
+    if options.whole_holdout and results.get("n_calibration"):
+        raise InputError(
+            f"{options.model} was calibrated on {results['n_calibration']} holdout images, which --whole-holdout would "
+            "audit it with; leave that option out."
+        )
+    return results
 
 
 def _completed(options: AuditOptions, run: dict[str, Any] | None) -> AuditOptions:
@@ -144,22 +161,18 @@ def _require_like(gan: Gan, original: Gan, name: str) -> None:
             )
 
 
-def _excludes(folder: Path, forget: ForgetSet) -> bool:
-    """Return whether the run in ``folder`` records that it saw no forget image; InputError where it saw some."""
-    if str(folder) in BUNDLED_MODELS:
-        raise InputError(f"{folder} was trained on all training images, so it is no retrained GAN.")
-    place = find_model(folder)
-    record = next((p for p in (folder / "forget_set.json", place.parent / "forget_set.json") if p.exists()), None)
-    if record is None:
-        return False
-    images = forget.hashes[: forget.unmirrored]  # training mirrors by itself
-    seen = set(images) - set(ForgetSet.read(record).hashes)
-    if seen:
-        raise InputError(
-            f"{folder} was trained without other images: {len(seen)} of the {len(images)} forget images were in its "
-            "training set. Retrain with --exclude and this forget set."
-        )
-    return True
+def _verified(
+    options: AuditOptions, retrained: list[Gan], unlearned: Gan, original: Gan, forget: ForgetSet, train_hash: object
+) -> tuple[bool, ...]:
+    """Return which retrained GANs record that they saw no forget image; InputError where one is none at all."""
+    verified = []
+    for folder, gan in zip(options.retrained, retrained, strict=True):
+        _require_like(gan, original, str(folder))
+        verified.append(records_exclusion(folder, gan, forget, train_hash))
+    if retrained:
+        audited = {"original": model_hash(original), "unlearned": model_hash(unlearned)}
+        require_distinct(zip(map(str, options.retrained), map(model_hash, retrained), strict=True), audited)
+    return tuple(verified)
 
 
 def _attacks(options: AuditOptions, references: int) -> tuple[str, ...]:

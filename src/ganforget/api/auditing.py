@@ -19,7 +19,7 @@ from ganforget.audit.relearning_pace import relearning_pace
 from ganforget.audit.scorebook import ScoreBook
 from ganforget.audit.subject import ORIGINAL, UNLEARNED
 from ganforget.audit.verdict import Finding
-from ganforget.data import cache_folder
+from ganforget.data import ForgetSet, cache_folder
 from ganforget.devices import choose_device
 from ganforget.errors import InputError
 from ganforget.files import write_json
@@ -66,18 +66,35 @@ def run_audit(options: AuditOptions, progress: Progress | None = None) -> AuditR
 
 
 def resume_audit(run: Path, progress: Progress | None = None) -> AuditResult:
-    """Go on with an audit that was stopped; InputError where ``run`` is none, has ended, or its GANs have changed."""
+    """Go on with an audit that was stopped.
+
+    Raises InputError where ``run`` is none, has ended, or its GANs, data or forget set have changed.
+    """
     config = read_run_config(run, "audit")
-    if (run / "audit.json").exists():
+    if (run / "certificate.json").exists():
         raise InputError(f"The audit {run} has ended; there is nothing to resume.")
     options = AuditOptions.from_plain(config["options"])
     progress = progress or Silent()
     progress.stage("Checking models, data and forget set")
     task = resolve_audit(options, choose_device(options.device))
-    if _hashes(task) != config["model_hashes"]:
-        raise InputError(f"The GANs have changed since the audit {run} began; start a new one.")
+    _require_unchanged(task, run, config)
     with stop_on_signal() as stop:
         return _run(task, run, progress, stop)
+
+
+def _require_unchanged(task: AuditTask, run: Path, config: dict[str, Any]) -> None:
+    """Raise InputError where GANs, data or forget set are no longer those that the audit ``run`` began with."""
+    data, began = task.splits.record, config["data"]
+    same = {
+        "GANs": _hashes(task) == config["model_hashes"],
+        "training data": data["train_hash"] == began.get("train_hash"),
+        "holdout images": data["holdout_hash"] == began.get("holdout_hash"),
+        "images of the forget set": sorted(task.forget.hashes)
+        == sorted(ForgetSet.read(run / "forget_set.json").hashes),
+    }
+    for what, unchanged in same.items():
+        if not unchanged:
+            raise InputError(f"The {what} have changed since the audit {run} began; start a new one.")
 
 
 def _hashes(task: AuditTask) -> dict[str, str]:
@@ -100,27 +117,42 @@ def _config(task: AuditTask) -> dict[str, Any]:
 def _run(task: AuditTask, run: Path, progress: Progress, stop: StopRequest) -> AuditResult:
     for warning in task.warnings:
         progress.warn(warning)
-    began, go_on = time.perf_counter(), f"Stopped; go on with: ganforget resume {run}"
+    clock, go_on = _Clock(run), f"Stopped; go on with: ganforget resume {run}"
     cache = cache_folder("audits") if task.options.cache else None
     book = ScoreBook(task.subject, run / "scores", cache)
     with stop.at_once(go_on):
-        scores = _attack(task, book, progress)
+        scores = _attack(task, book, progress, clock)
         progress.stage("Statistics and verdict")
         figures, findings = _figures(task, scores)
         extra: dict[str, Any] = {name: _relearning(task, name, progress) for name in _RELEARNING}
         extra["relearning_pace"] = {name: relearning_pace(extra[name]) for name in _RELEARNING if extra[name]}
         extra["classes_left"] = class_figures(task, progress)
         extra["quality"] = quality_figures(task, progress) if task.options.quality else None
-        audit = _audit(task, figures, findings, extra, time.perf_counter() - began)
+        audit = _audit(task, figures, findings, extra, clock.save())
     write_json(run / "scores.json", {name: _listed(pairs) for name, pairs in scores.items()})
     write_json(run / "audit.json", audit)
-    write_certificate(run)
     progress.stage("Writing the report")
     write_audit_report(run)
+    write_certificate(run)  # last: an audit with a certificate is whole
     return AuditResult(run, audit)
 
 
-def _attack(task: AuditTask, book: ScoreBook, progress: Progress) -> dict[str, dict[str, Pair]]:
+class _Clock:
+    """How long an audit has taken, over all its sessions; kept in the run's config.json."""
+
+    def __init__(self, run: Path) -> None:
+        self.file = run / "config.json"
+        self.config = read_run_config(run, "audit")
+        self.began = time.perf_counter() - self.config.get("seconds", 0.0)
+
+    def save(self) -> float:
+        """Keep, and return, the seconds up to now."""
+        seconds = time.perf_counter() - self.began
+        write_json(self.file, self.config | {"seconds": round(seconds, 3)})
+        return seconds
+
+
+def _attack(task: AuditTask, book: ScoreBook, progress: Progress, clock: _Clock) -> dict[str, dict[str, Pair]]:
     """Run every attack on every GAN that it can be run on; what is kept is not run again."""
     roles, total = list(task.subject.gans), len(task.attacks) * len(task.subject.gans)
     found: dict[str, dict[str, Pair]] = {}
@@ -131,6 +163,7 @@ def _attack(task: AuditTask, book: ScoreBook, progress: Progress) -> dict[str, d
         for number, role in enumerate(role for role in roles if not (alone and role not in (ORIGINAL, UNLEARNED))):
             progress.step(place * len(roles) + number, total, role)
             found[name][role] = book.groups(name, role)
+            clock.save()
     return found
 
 
@@ -175,7 +208,6 @@ def _audit(
     task: AuditTask, figures: list[dict[str, Any]], findings: list[Finding], extra: dict[str, Any], seconds: float
 ) -> dict[str, Any]:
     subject, options, forget = task.subject, task.options, task.forget
-    run = task.run or {}
     return json.loads(
         json.dumps(
             {
@@ -188,8 +220,7 @@ def _audit(
                 ],
                 "model_hashes": _hashes(task),
                 "method": {
-                    key: run.get("options", {}).get(key)
-                    for key in ("mode", "substitute", "preset", "destination", "seed")
+                    key: task.results.get(key) for key in ("mode", "substitute", "preset", "destination", "seed")
                 },
                 "task": forget.task,
                 "classes": list(forget.classes),
@@ -207,13 +238,14 @@ def _audit(
                 "budget": asdict(subject.budget),
                 "seed": options.seed,
                 "verdict": verdict_figures(findings),
-                "power": power(subject.images.members, subject.images.outside),
+                "power": power(findings, subject.images.members, subject.images.outside),
                 "cannot_claim": cannot_claim(
                     figures,
                     references=len(subject.retrained),
                     exchangeable=subject.exchangeable,
                     quick=options.quick,
                     attacks=[ATTACKS[name] for name in task.attacks],
+                    calibrated_unknown=options.whole_holdout and "n_calibration" not in task.results,
                 ),
                 "attacks": figures,
                 **extra,

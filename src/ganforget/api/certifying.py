@@ -17,9 +17,12 @@ SALT_FILE = "certificate.salt"
 
 
 def write_certificate(run: Path) -> Path:
-    """Write certificate.json and, beside it, the salt that is to be kept apart; return the certificate's path."""
+    """Write certificate.json and, beside it, the salt that is to be kept apart; return the certificate's path.
+
+    A salt that is there already is kept: a certificate that was handed out may hold for it.
+    """
     audit, config = (read_json(run / f"{name}.json", kind=name) for name in ("audit", "config"))
-    options, salt = config["options"], new_salt()
+    options, salt = config["options"], _salt(run)
     files = {
         "model_before": file_hash(_file(options["original"])),
         "model_after": file_hash(_file(options["model"])),
@@ -29,6 +32,12 @@ def write_certificate(run: Path) -> Path:
     write_bytes(run / SALT_FILE, f"{salt}\n".encode())
     write_json(run / "certificate.json", content)
     return run / "certificate.json"
+
+
+def _salt(run: Path) -> str:
+    """Return the salt that a stopped audit left, or a new one."""
+    file = run / SALT_FILE
+    return file.read_text(encoding="ascii").strip() if file.exists() else new_salt()
 
 
 def _file(model: str) -> Path:

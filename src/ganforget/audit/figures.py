@@ -10,6 +10,7 @@ from ganforget.audit.comparison import (
     LEAST_REFERENCES,
     Effect,
     Pair,
+    deviations_needed,
     klom,
     measure_effect,
     prediction_interval,
@@ -48,6 +49,7 @@ def attack_figures(
     separation = {role: measure_separation(*pair, drawn) for role, pair in scores.items()}
     own = separation[UNLEARNED]
     shape = shape_of(*scores[UNLEARNED], distance=own.ks, p=own.ks_p) if exchangeable else None
+    finding = Finding(name, attack.title, attack.network, effect, control, shape, attack.controls) if judged else None
     figures = {
         "name": name,
         "title": attack.title,
@@ -57,10 +59,10 @@ def attack_figures(
         "separation": {role: asdict(found) for role, found in separation.items()},
         "effect": _effect(effect),
         "control": _effect(control),
-        "retrained": _retrained(scores, references, recognised=control.p < FAMILY_LEVEL),
+        "retrained": _retrained(scores, references, recognised=attack.controls and control.p < FAMILY_LEVEL),
         "roc": {role: _roc(pair, drawn) for role, pair in scores.items()},
     }
-    return figures, Finding(name, attack.title, attack.network, effect, control, shape) if judged else None
+    return figures, finding
 
 
 def _effect(effect: Effect) -> dict[str, float | None]:
@@ -132,21 +134,38 @@ def verdict_figures(findings: list[Finding]) -> dict[str, Any]:
         for name in ("D", "G")
         if any(f.network == name for f in findings)
     }
-    adjusted = {"adjusted": whole.adjusted, "shapes": whole.shapes}
-    return {**_judgement(whole), **adjusted, "level": FAMILY_LEVEL, "by_network": networks}
+    tests = {"adjusted": whole.adjusted, "shapes": whole.shapes, "misshapen": list(whole.misshapen)}
+    return {**_judgement(whole), **tests, "level": FAMILY_LEVEL, "by_network": networks}
 
 
 def _judgement(judgement: Judgement) -> dict[str, Any]:
-    return {"verdict": judgement.verdict, "reasons": list(judgement.reasons), "control": judgement.control}
+    return {
+        "verdict": judgement.verdict,
+        "by_shape": judgement.by_shape,
+        "reasons": list(judgement.reasons),
+        "control": judgement.control,
+    }
 
 
-def power(members: int, outside: int) -> dict[str, Any]:
-    """Return what so few images can tell at all, in figures and in words."""
-    area = minimum_detectable_auc(members, outside, alpha=FAMILY_LEVEL, power=POWER)
+def power(findings: list[Finding], members: int, outside: int) -> dict[str, Any]:
+    """Return what so few images, and so few retrained GANs, can tell at all, in figures and in words.
+
+    An attack has to stand out among all judged ones, so the family's level is split over them.
+    """
+    area = None
     sentence = (
-        f"With {members} forgotten and {outside} unseen images, an attack that ranks a forgotten image above an unseen "
-        f"one with probability {area:.2f} (or {1 - area:.2f}) is found nine times in ten; weaker ones are often missed."
+        "None of these attacks can be judged without more retrained GANs: however well one of them separates, it is no "
+        "departure."
     )
+    if any(np.isfinite(finding.effect.deviation) for finding in findings):
+        level = FAMILY_LEVEL / len(findings)
+        area = minimum_detectable_auc(members, outside, alpha=level, power=POWER)
+        sentence = (
+            f"With {members} forgotten and {outside} unseen images, and {len(findings)} "
+            f"attack{'s' if len(findings) > 1 else ''} judged together, one that ranks a forgotten image above an "
+            f"unseen one with probability {area:.2f} (or {1 - area:.2f}) is found nine times in ten; weaker ones are "
+            f"often missed.{_power_of_references(findings, level)}"
+        )
     missing = [f"{100 * rate:g} %" for rate in FALSE_POSITIVE_RATES if rate * outside < 1 - 1e-9]
     unmeasurable = (
         f"True positive rates at a false positive rate of {' and '.join(missing)} are not measurable: that is less "
@@ -157,10 +176,33 @@ def power(members: int, outside: int) -> dict[str, Any]:
     return {"minimum_detectable_auc": area, "power": POWER, "sentence": sentence, "unmeasurable": unmeasurable}
 
 
+def _power_of_references(findings: list[Finding], level: float) -> str:
+    """Return what is asked besides of attacks whose chance is that of retrained GANs, or nothing."""
+    by_training = [f for f in findings if len(f.effect.chances) > 1]
+    if not by_training:
+        return ""
+    count = round(by_training[0].effect.chances[-1].freedom) + 1
+    whose = "its AUC" if len(by_training) == len(findings) else f"that of {' and '.join(f.title for f in by_training)}"
+    return (
+        f" And as {count} retrained GANs tell little of how much such GANs differ by chance, {whose} has to be "
+        f"{deviations_needed(count, level):.1f} of their standard deviations away from their mean; more of them lower "
+        "that."
+    )
+
+
 def cannot_claim(
-    figures: list[dict[str, Any]], *, references: int, exchangeable: bool, quick: bool, attacks: list[Attack]
+    figures: list[dict[str, Any]],
+    *,
+    references: int,
+    exchangeable: bool,
+    quick: bool,
+    attacks: list[Attack],
+    calibrated_unknown: bool = False,
 ) -> list[str]:
-    """Return what this audit does not show, whatever its verdict."""
+    """Return what this audit does not show, whatever its verdict.
+
+    ``calibrated_unknown``: the whole holdout set is scored, and nothing records whether a part of it calibrated.
+    """
     found = []
     if not references:
         found.append(
@@ -184,6 +226,11 @@ def cannot_claim(
         for figure in figures
         if not figure["judged"] and exchangeable
     ]
+    if calibrated_unknown:
+        found.append(
+            "All holdout images were scored, and nothing records whether the unlearning was calibrated on some of "
+            "them: if it was, forgotten images are compared with images that they were made to look like."
+        )
     if quick:
         found.append("This was a quick audit: fewer attacks, fewer images and smaller budgets than the full one.")
     names = ", ".join(attack.title for attack in attacks)

@@ -1,7 +1,8 @@
 """Scores that are computed once: kept in the run folder, and those of other GANs than the unlearned in a cache too.
 
-A score is kept under everything that it depends on: the attack and its budget, the images, and the weights of every
-GAN that the attacker holds. A stopped audit goes on with the attacks that are missing.
+A score is kept under everything that it depends on: the attack and its budget, the images and their labels, the weights
+and the configuration of every GAN that the attacker holds, and what it is computed on. A stopped audit goes on with the
+attacks that are missing.
 """
 
 import hashlib
@@ -9,18 +10,21 @@ import io
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from ganforget.audit.attacks.registry import ATTACKS
-from ganforget.audit.subject import UNLEARNED, AuditSubject
+from ganforget.audit.knowledge import Targets
+from ganforget.audit.subject import ORIGINAL, UNLEARNED, AuditSubject
 from ganforget.errors import NumericalError
 from ganforget.files import make_folder, write_bytes
 from ganforget.models.gan import Gan, model_hash
 
 __all__ = ["ScoreBook"]
 
-VERSION = 2
+VERSION = 3
 """To be raised when an attack changes, so that old scores are not taken for new ones."""
 
 
@@ -30,7 +34,12 @@ class ScoreBook:
     def __init__(self, subject: AuditSubject, folder: Path, cache: Path | None) -> None:
         """Keep scores in ``folder``, and those of the original and of retrained GANs also in ``cache``."""
         self.subject, self.folder, self.cache = subject, folder, cache
-        self._hashes = {role: model_hash(gan) for role, gan in subject.gans.items()}
+        self._networks = {role: _network(gan) for role, gan in subject.gans.items()}
+        images = subject.images
+        lengths = [images.members, len(images.targets), len(images.population), len(images.companions.images)]
+        self._images = [images.content, lengths, _labels(images.targets), _labels(images.population)]
+        device = next(subject.unlearned.G.parameters()).device.type
+        self._computed_on = [device, torch.__version__]
         self._roles = {id(gan): role for role, gan in subject.gans.items()}
         self.computed = 0
         """Attacks that had to be run."""
@@ -64,14 +73,15 @@ class ScoreBook:
 
     def _key(self, attack: str, role: str) -> str:
         subject = self.subject
-        held = [self._hashes[role]]
+        held: list[Any] = [self._networks[role]]
         if attack == "d_difference":
-            held.append(self._hashes["original"])
-        if attack == "relearning_neighbours" and subject.images.neighbours is not None:
-            held.append(hashlib.sha256(subject.images.neighbours.images.numpy().tobytes()).hexdigest())
+            held.append(self._networks[ORIGINAL])
+        near = subject.images.neighbours
+        if attack == "relearning_neighbours" and near is not None:
+            held += [hashlib.sha256(near.images.numpy().tobytes()).hexdigest(), _labels(near)]
         if ATTACKS[attack].needs_references:
-            held += [h for r, h in self._hashes.items() if r.startswith("retrained") and r != role]
-        parts = [VERSION, attack, asdict(subject.budget), subject.seed, subject.images.content, held]
+            held += [network for r, network in self._networks.items() if r.startswith("retrained") and r != role]
+        parts = [VERSION, attack, asdict(subject.budget), subject.seed, self._images, held, self._computed_on]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
     def _places(self, attack: str, role: str) -> list[Path]:
@@ -95,3 +105,13 @@ class ScoreBook:
         for place in self._places(attack, role):
             make_folder(place.parent)
             write_bytes(place, buffer.getvalue())
+
+
+def _network(gan: Gan) -> str:
+    """Return a digest of a GAN's weights and of how they are used."""
+    used = json.dumps([gan.config.G, gan.config.D], sort_keys=True, default=str)
+    return hashlib.sha256(f"{model_hash(gan)}{used}".encode()).hexdigest()
+
+
+def _labels(images: Targets) -> list[int] | None:
+    return None if images.labels is None else images.labels.tolist()

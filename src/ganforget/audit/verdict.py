@@ -13,7 +13,7 @@ images, or like retrained GANs score them. With E the effect on the unlearned GA
    unseen images are exchangeable for a GAN that saw neither.
 3. Without one, the attack that recognises the forget images best on the original is the *control*. If it does so
    significantly, and the 90 % interval of its E lies within half of its C and within 0.2 on both sides, the GAN is
-   **matched**.
+   **matched**. An attack on the difference from the original finds nothing there by its making, so it is no control.
 4. Else the audit **cannot tell**.
 """
 
@@ -82,6 +82,8 @@ class Finding:
     """The same attack on the original GAN, which did see the forget images."""
     shape: Shape | None = None
     """None where forget and unseen images are not exchangeable."""
+    controls: bool = True
+    """Whether the attack says anything about the original, so that it can be the control."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,10 @@ class Judgement:
     """The attack that recognises the forget images best on the original; None where none does."""
     shapes: dict[str, float] = field(default_factory=dict)
     """p-value of each attack's shape, adjusted by Holm."""
+    misshapen: tuple[str, ...] = ()
+    """The attacks with a departure of shape."""
+    by_shape: bool = False
+    """Whether these decided."""
 
 
 def shape_of(member: np.ndarray, outside: np.ndarray, *, distance: float, p: float) -> Shape:
@@ -118,24 +124,23 @@ def judge(findings: Sequence[Finding]) -> Judgement:
     """Return the verdict over all judged attacks."""
     shaped = {f.attack: f.shape for f in findings if f.shape is not None}
     shapes = dict(zip(shaped, holm([shape.p for shape in shaped.values()]), strict=True))
-    return replace(_judge(findings, shapes), shapes=shapes)
+    misshapen = [f for f in findings if _is_misshapen(f, shapes)]
+    return replace(_judge(findings, shapes, misshapen), shapes=shapes, misshapen=tuple(f.attack for f in misshapen))
 
 
-def _judge(findings: Sequence[Finding], shapes: dict[str, float]) -> Judgement:
+def _judge(findings: Sequence[Finding], shapes: dict[str, float], misshapen: Sequence[Finding]) -> Judgement:
     adjusted = dict(zip([f.attack for f in findings], holm([f.effect.p for f in findings]), strict=True))
     departures = [f for f in findings if adjusted[f.attack] < FAMILY_LEVEL and abs(f.effect.value) >= LEAST_EFFECT]
     control = _control(findings)
     name = None if control is None else control.attack
     if departures:
-        decisive = max(departures, key=_strength)
-        verdict: Verdict = "under-unlearned" if decisive.effect.value > 0 else "over-unlearned"
-        others = [_departure(f) for f in sorted(departures, key=_strength, reverse=True)]
-        return Judgement(verdict, tuple(others), adjusted, name)
-    misshapen = [f for f in findings if _is_misshapen(f, shapes)]
+        departures.sort(key=_chance)
+        verdict: Verdict = "under-unlearned" if departures[0].effect.value > 0 else "over-unlearned"
+        return Judgement(verdict, tuple(_departure(f) for f in departures), adjusted, name)
     if misshapen:
         first = min(misshapen, key=lambda f: shapes[f.attack])
         verdict = "under-unlearned" if first.shape is not None and first.shape.upper > 0.25 else "over-unlearned"
-        return Judgement(verdict, tuple(_misshapen(f) for f in misshapen), adjusted, name)
+        return Judgement(verdict, tuple(_misshapen(f) for f in misshapen), adjusted, name, by_shape=True)
     if control is None:
         return Judgement("cannot tell", (_no_control(findings),), adjusted, None)
     margin = min(control.control.value / 2, LARGEST_MARGIN)
@@ -159,15 +164,17 @@ def _misshapen(finding: Finding) -> str:
     )
 
 
-def _strength(finding: Finding) -> float:
-    return abs(finding.effect.value) / finding.effect.deviation
+def _chance(finding: Finding) -> tuple[float, float]:
+    """Return what the least likely departure has least of; p-values far out may all be 0."""
+    return finding.effect.p, -abs(finding.effect.value) / finding.effect.deviation
 
 
 def _control(findings: Sequence[Finding]) -> Finding | None:
-    adjusted = holm([f.control.p for f in findings])
+    controls = [f for f in findings if f.controls]
+    adjusted = holm([f.control.p for f in controls])
     able = [
         f
-        for f, p in zip(findings, adjusted, strict=True)
+        for f, p in zip(controls, adjusted, strict=True)
         if p < FAMILY_LEVEL and f.control.value >= LEAST_EFFECT and np.isfinite(f.effect.deviation)
     ]
     return max(able, key=lambda f: f.control.value / f.control.deviation, default=None)
@@ -187,6 +194,11 @@ def _departure(finding: Finding) -> str:
 
 
 def _no_control(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return (
+            "None of these attacks can be judged here: only retrained GANs can say how GANs that never saw these "
+            "images answer to them, and at least three of them are needed."
+        )
     if not any(np.isfinite(f.effect.deviation) for f in findings):
         return (
             "The forget set is not a random one, so only retrained GANs can say how much GANs that never saw these "

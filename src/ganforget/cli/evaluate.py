@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 from rich.table import Table
+from rich.text import Text
 
 from ganforget.api.options import EvaluateOptions
 from ganforget.cli.session import Session
@@ -43,5 +44,5 @@ def _table(found: dict[str, Any]) -> Table:
             if drawn is not None and drawn["max"] > drawn["min"]:
                 spread = f"{significant(drawn['min'])} to {significant(drawn['max'])}"
             name = f"{names.get(key, key)}, {found['fd_name']}" if key.startswith("fd_") else names.get(key, key)
-            table.add_row(name, key, significant(value), spread)
+            table.add_row(Text(name or key), key, significant(value), spread)
     return table

@@ -74,8 +74,9 @@ class TerminalProgress(QuietProgress):
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)
-        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeRemainingColumn())
-        self._bars = Progress(*columns, TextColumn("{task.fields[text]}"), console=console, transient=True)
+        title, text = (TextColumn(what, markup=False) for what in ("{task.description}", "{task.fields[text]}"))
+        columns = (SpinnerColumn(), title, BarColumn(bar_width=24), TimeRemainingColumn(), text)
+        self._bars = Progress(*columns, console=console, transient=True)
         self._task: TaskID | None = None
         self._title, self._began = "", 0.0
 

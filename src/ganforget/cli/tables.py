@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 __all__ = ["copies_rows", "facts_table", "measures_table", "verdict_lines"]
 
@@ -23,7 +24,8 @@ def measures_table(results: dict[str, Any], title: str = "") -> Table:
     table.add_column("wanted", overflow="fold", style="dim")
     for row in rows:
         if any(results[name].get(row.measure.key) is not None for name in names) or row.measure.key == "r":
-            table.add_row(row.name, *row.cells, row.goal or row.wanted, end_section=False)
+            cells = (row.name, *row.cells, row.goal or row.wanted)
+            table.add_row(*(Text(cell) for cell in cells), end_section=False)
     return table
 
 
@@ -41,12 +43,12 @@ def verdict_lines(results: dict[str, Any], run: str) -> list[str]:
 
 
 def facts_table(rows: Sequence[tuple[str, object]]) -> Table:
-    """Return a table of two columns without a header."""
+    """Return a table of two columns without a header; square brackets in paths and names are no markup."""
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in rows:
-        table.add_row(name, str(value))
+        table.add_row(Text(name), Text(str(value)))
     return table
 
 

@@ -84,12 +84,24 @@ def _row(attack: dict[str, Any], audit: dict[str, Any], roles: list[str]) -> dic
         "two_sided": decimal(own["auc_two_sided"], 2),
         "effect": decimal(effect["value"], 2),
         "effect_interval": f"{decimal(effect['low'], 2)} to {decimal(effect['high'], 2)}" if known else "unknown",
-        "p": MISSING if adjusted is None else "below 0.001" if adjusted < 0.001 else f"{adjusted:.3f}",
+        "p": MISSING if adjusted is None else _p(adjusted),
         "departs": adjusted is not None and adjusted < audit["verdict"]["level"] and abs(effect["value"]) >= 0.05,
+        "shape": _shape(attack["name"], own, audit["verdict"]),
         "more": [*(_rate(own, key) for key in ("0.01", "low 0.01", "0.001", "low 0.001")), _distance(own)],
         "retrained": attack["retrained"],
         "figures": _compared(attack["retrained"]),
     }
+
+
+def _p(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _shape(name: str, own: dict[str, Any], verdict: dict[str, Any]) -> dict[str, Any] | None:
+    """Return how differently scores of forgotten and unseen images are distributed, where that is judged."""
+    p = verdict.get("shapes", {}).get(name)
+    departs = name in verdict.get("misshapen", ())
+    return None if p is None else {"distance": decimal(own["ks"], 2), "p": _p(p), "departs": departs}
 
 
 def _rate(own: dict[str, Any], key: str) -> tuple[str, str]:

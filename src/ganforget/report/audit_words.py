@@ -49,9 +49,33 @@ _WORDS = {
 }
 
 
+_WORDS_BY_SHAPE = {
+    "under-unlearned": (
+        "missed",
+        "Under-unlearned",
+        "Somebody who attacks this network can still tell that some of the forgotten images were trained on.",
+        "On average the forgotten images are scored like unseen ones, but more of them than there should be are among "
+        "the highest scores: some have not been forgotten. On this evidence the network should not be used in place of "
+        "the original.",
+    ),
+    "over-unlearned": (
+        "missed",
+        "Over-unlearned",
+        "The forgotten images stand out, not because they look trained on, but because their scores are spread "
+        "otherwise than those of unseen ones.",
+        "On average they are scored like unseen images, so it is no use to turn the sign of the attack around; but "
+        "whoever knows how unseen images are scored can tell the two groups apart. Forgetting left a fingerprint of "
+        "its own.",
+    ),
+}
+"""Words for verdicts that the shape of scores decided, not how high they are."""
+
+
 def verdict_words(audit: dict[str, Any]) -> VerdictWords:
-    """Return what the verdict means."""
-    return VerdictWords(*_WORDS[audit["verdict"]["verdict"]])
+    """Return what the verdict means; an audit of an older version does not say whether shapes decided it."""
+    verdict = audit["verdict"]
+    words = _WORDS_BY_SHAPE if verdict.get("by_shape") else _WORDS
+    return VerdictWords(*words[verdict["verdict"]])
 
 
 def asked(audit: dict[str, Any]) -> str:

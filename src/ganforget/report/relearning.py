@@ -63,10 +63,10 @@ def _sentence(pace: dict[str, Any]) -> str:
     if faster is None:
         return "With fewer than three retrained networks nobody can say how fast is fast."
     if not faster:
-        return "After no number of steps is the unlearned network above where one more retrained network is expected."
+        return "After no number of steps has more come back than one more retrained network is expected to learn."
     steps = [f"{step:g}" for step in faster]
     listed = steps[0] if len(steps) == 1 else f"{', '.join(steps[:-1])} and {steps[-1]}"
     return (
-        f"After {listed} steps the unlearned network is above where one more retrained network is expected: what was "
-        "forgotten comes back faster than it could be learnt anew."
+        f"After {listed} steps the unlearned network is above where one more retrained network is expected, and has "
+        "gained more: what was forgotten comes back faster than it could be learnt anew."
     )

@@ -36,6 +36,8 @@ class Attack:
     judged: Literal["always", "with references"] = "always"
     """Whether it counts for the verdict also where there is no retrained GAN to compare with."""
     needs_references: bool = False
+    controls: bool = True
+    """Whether it can recognise the forget images on the original, and so be the verdict's control."""
     quick: bool = False
     """Whether a quick audit runs it."""
 
@@ -47,6 +49,7 @@ ATTACKS: dict[str, Attack] = {
         Attack(
             *("d_difference", "D after − before", "D", "both versions of the discriminator", d_difference),
             judged="with references",
+            controls=False,
             quick=True,
         ),
         Attack(
