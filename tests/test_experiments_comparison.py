@@ -54,14 +54,17 @@ def rows_of(name: str, *texts: str) -> list[Row]:
     return [row for row in EXPERIMENTS[name].rows(PLAN) if all(text in row.name for text in texts)]
 
 
+def baseline_results(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return rows for the baseline's runs, of unlearning with ``ours`` and of retraining with ``theirs`` besides."""
+    configurations = [c for row in rows_of("baseline") for c in row.configurations]
+    return {
+        c.hash: retrained(c) | ours | theirs if c.kind == "retrain" else unlearned(c) | ours for c in configurations
+    }
+
+
 @pytest.fixture
 def baseline() -> dict[str, Any]:
-    rows = rows_of("baseline")
-    results = {}
-    for row in rows:
-        for c in row.configurations:
-            results[c.hash] = retrained(c) if c.kind == "retrain" else unlearned(c)
-    return compare(EXPERIMENTS["baseline"], rows, results)
+    return compare(EXPERIMENTS["baseline"], rows_of("baseline"), baseline_results({}, {}))
 
 
 def test_retraining_beside_unlearning(baseline: dict[str, Any]):
@@ -80,11 +83,7 @@ def test_retraining_beside_unlearning(baseline: dict[str, Any]):
 def test_a_retraining_of_other_weights_is_no_baseline():
     cells = []
     for weights in ("a", "b"):
-        results = {}
-        for row in rows_of("baseline"):
-            for c in row.configurations:
-                kind = retrained(c) | {"model_hash": weights} if c.kind == "retrain" else unlearned(c)
-                results[c.hash] = {"model_hash": "a"} | kind
+        results = baseline_results({"model_hash": "a"}, {"model_hash": weights})
         cells.append(compare(EXPERIMENTS["baseline"], rows_of("baseline"), results)["lines"][3]["cells"]["saving"])
     assert cells == [[180 / 20], [None]]
 
@@ -92,22 +91,14 @@ def test_a_retraining_of_other_weights_is_no_baseline():
 def test_seconds_of_another_machine_are_not_divided():
     cells = []
     for cpu in ("this", "that"):
-        results = {}
-        for row in rows_of("baseline"):
-            for c in row.configurations:
-                kind = retrained(c) | {"hardware": {"cpu": cpu}} if c.kind == "retrain" else unlearned(c)
-                results[c.hash] = {"hardware": {"cpu": "this"}} | kind
+        results = baseline_results({"hardware": {"cpu": "this"}}, {"hardware": {"cpu": cpu}})
         line = compare(EXPERIMENTS["baseline"], rows_of("baseline"), results)["lines"][3]
         cells.append((line["cells"]["saving"], line["cells"]["kimg_saving"]))
     assert cells == [([180 / 20], [200 / 4]), ([None], [200 / 4])]
 
 
 def test_a_short_retraining_does_not_take_the_place_of_a_whole_one():
-    rows = rows_of("baseline")
-    results = {}
-    for row in rows:
-        for c in row.configurations:
-            results[c.hash] = retrained(c) if c.kind == "retrain" else unlearned(c)
+    rows, results = rows_of("baseline"), baseline_results({}, {})
     whole = next(row for row in results.values() if row["kind"] == "retrain")
     short = whole | {"hash": "short", "options": whole["options"] | {"kimg": 20}, "to_original_kimg": None}
     line = compare(EXPERIMENTS["baseline"], rows, results | {"short": short})["lines"][3]

@@ -60,7 +60,7 @@ def test_the_hash_is_of_what_is_run_and_not_of_where(tmp_path: Path):
 
 def test_other_weights_have_another_hash(monkeypatch: pytest.MonkeyPatch):
     before = item().hash
-    monkeypatch.setattr(configuration, "_weights", lambda _: "others")
+    monkeypatch.setattr(configuration, "weights_of", lambda _: "others")
     assert item().hash != before
 
 

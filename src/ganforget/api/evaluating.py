@@ -8,7 +8,7 @@ import numpy as np
 
 from ganforget.api.model import load_model
 from ganforget.api.options import EvaluateOptions
-from ganforget.api.reconstruction import reconstruction_errors
+from ganforget.api.reconstruction import reconstruction_errors, unseen_images
 from ganforget.api.selection import choose_forget_set, choose_retain
 from ganforget.api.task import holdout_warnings, load_training_data, trained_with_mirror
 from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet
@@ -84,8 +84,7 @@ def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -
         measures["acc_downstream"] = downstream_accuracy(gan.G, reference)
     if options.reconstruct and forget is not None:
         progress.stage("Fresh inversions for rec_u and rec_t")
-        images, holdout = forget.dataset(splits.train), splits.holdout
-        unseen = holdout.subset(np.setdiff1d(np.arange(len(holdout)), subject.calibration))
+        images, unseen = forget.dataset(splits.train), unseen_images(splits.holdout, subject.calibration)
         measures |= reconstruction_errors(gan, images, unseen, classes=forget.classes, latent="w", seed=options.seed)
     return {
         "schema_version": SCHEMA_VERSION,

@@ -1,18 +1,16 @@
 """What the measures of a run amount to: whether its destination is reached, what to warn of, and what D still tells."""
 
-import numpy as np
 from scipy.stats import t
 
 from ganforget.api.preparation import Prepared
 from ganforget.api.reconstruction import RECONSTRUCTED
 from ganforget.api.task import UnlearningTask
-from ganforget.data import ImageDataset
 from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_LEVEL
 from ganforget.evaluation.reference import Reference
 from ganforget.evaluation.stop_rule import AUC_DESTINATION, RECALL_DESTINATION, SUBSTITUTION_DESTINATION
 from ganforget.unlearning.cascade import Check
 
-__all__ = ["Measures", "class_destination", "is_reached", "leak", "measured_warnings", "unseen_images"]
+__all__ = ["Measures", "class_destination", "is_reached", "leak", "measured_warnings"]
 
 Measures = dict[str, float | None]
 
@@ -22,13 +20,6 @@ def class_destination(prepared: Prepared, reference: Reference | None) -> float 
     if prepared.class_destination is None or reference is None:
         return prepared.class_destination
     return reference.class_destination
-
-
-def unseen_images(task: UnlearningTask) -> ImageDataset:
-    """Return the holdout images that calibrated nothing."""
-    assert task.splits is not None
-    holdout = task.splits.holdout
-    return holdout.subset(np.setdiff1d(np.arange(len(holdout)), task.calibration))
 
 
 def is_reached(
@@ -45,11 +36,9 @@ def is_reached(
     if prepared.cascade.config.destination == "calibrated":
         alike = after.get("auc_ut")
         even = check.d_reached if alike is None else abs(alike - 0.5) <= AUC_AROUND_HALF
-        return (
-            even
-            and share <= SUBSTITUTION_DESTINATION
-            and _remade_alike(after, min(len(task.forget_images), len(unseen_images(task))))
-        )
+        assert task.splits is not None
+        images = min(len(task.forget_images), len(task.splits.holdout) - len(task.calibration))
+        return even and share <= SUBSTITUTION_DESTINATION and _remade_alike(after, images)
     replaced = share <= SUBSTITUTION_DESTINATION or not ours
     if task.forget.task == "item":
         return auc > AUC_DESTINATION and replaced

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganforget.api.judging import Measures, class_destination, is_reached, leak, measured_warnings, unseen_images
+from ganforget.api.judging import Measures, class_destination, is_reached, leak, measured_warnings
 from ganforget.api.original_measures import Found, measured_once, original_key
 from ganforget.api.preparation import Prepared
-from ganforget.api.reconstruction import reconstruction_errors
+from ganforget.api.reconstruction import reconstruction_errors, unseen_images
 from ganforget.api.task import UnlearningTask
 from ganforget.data import cache_folder, one_hot
 from ganforget.evaluation.downstream import downstream_accuracy
@@ -179,7 +179,7 @@ def _reconstruct(task: UnlearningTask, gan: Gan, progress: Progress) -> Measures
     return reconstruction_errors(
         gan,
         task.forget_images,
-        unseen_images(task),
+        unseen_images(task.splits.holdout, task.calibration),
         classes=task.forget.classes,
         latent=task.options.latent,
         seed=task.options.seed,

@@ -12,10 +12,15 @@ from ganforget.models.latents import latent_statistics
 from ganforget.options import Latent
 from ganforget.randomness import permutation
 
-__all__ = ["RECONSTRUCTED", "reconstruction_errors"]
+__all__ = ["RECONSTRUCTED", "reconstruction_errors", "unseen_images"]
 
 RECONSTRUCTED = 64
 """Most forget images, and holdout images, that are inverted anew."""
+
+
+def unseen_images(holdout: ImageDataset, calibration: np.ndarray) -> ImageDataset:
+    """Return the holdout images that calibrated nothing; ``calibration`` are the positions of those that did."""
+    return holdout.subset(np.setdiff1d(np.arange(len(holdout)), calibration))
 
 
 def reconstruction_errors(

@@ -134,7 +134,7 @@ def _baseline_rows(plan: Plan, dataset: Dataset, forget: tuple[int | None, ...])
             setting = line.setting
             substitute = "other-class" if preset == "default" and setting.forget is None else setting.substitutes[0]
             runs = [unlearning(plan, setting, preset, substitute, seed) for seed in seeds]
-            label = setting.name if substitute in setting.substitutes else f"{setting.name} (ours: {substitute})"
+            label = "" if substitute in setting.substitutes else f"{setting.name} (ours: {substitute})"
             rows.append(Row(line, preset, tuple(runs), label))
     return rows
 

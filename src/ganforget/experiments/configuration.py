@@ -11,7 +11,7 @@ from ganforget.api.model import load_model
 from ganforget.data import DataSpec
 from ganforget.models.gan import model_hash
 
-__all__ = ["Configuration", "Kind", "Target", "content_of"]
+__all__ = ["Configuration", "Kind", "Target", "content_of", "weights_of"]
 
 Kind = Literal["unlearn", "retrain", "measure"]
 
@@ -57,7 +57,7 @@ class Configuration:
     def hash(self) -> str:
         """Sixteen hexadecimal digits over what is run on which weights; places of files do not count."""
         told = {"kind": self.kind, "data": Path(self.target.data).name, "seed": self.seed, "options": self.options}
-        told["model"] = _weights(self.target.model)
+        told["model"] = weights_of(self.target.model)
         if self.target.holdout_path is not None:
             told["holdout"] = self.target.holdout_path.name
         if self.options.get("lambda2"):
@@ -81,7 +81,8 @@ class Configuration:
 
 
 @cache
-def _weights(model: str) -> str:
+def weights_of(model: str) -> str:
+    """Return the hash of a model's weights."""
     return model_hash(load_model(model))
 
 

@@ -8,15 +8,13 @@ from typing import Any
 from filelock import FileLock
 
 from ganforget.api.calls import as_options
-from ganforget.api.model import load_model
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
 from ganforget.errors import GanForgetError, Interrupted
-from ganforget.experiments.configuration import Configuration
+from ganforget.experiments.configuration import Configuration, weights_of
 from ganforget.experiments.membership import measure_original
 from ganforget.experiments.results import SCHEMA_VERSION
 from ganforget.experiments.retraining import measure_retraining, retrain
 from ganforget.files import make_folder, read_json
-from ganforget.models.gan import model_hash
 from ganforget.options import Device, UnlearnOptions
 from ganforget.progress import Progress, Silent
 from ganforget.rundir import circumstances
@@ -107,8 +105,11 @@ def _retrain(
     run = retrain(configuration, folder, _last_run(folder), retrained, device, progress)
     inside = run.is_relative_to(outdir)
     found = measure_retraining(configuration, run, device, progress)
-    weights = model_hash(load_model(configuration.target.model))
-    return {**found, "model_hash": weights, "run": str(run.relative_to(outdir)) if inside else run.name}
+    return {
+        **found,
+        "model_hash": weights_of(configuration.target.model),
+        "run": str(run.relative_to(outdir)) if inside else run.name,
+    }
 
 
 def _measure(
