@@ -268,8 +268,9 @@ class Says:
 
     folds, auc_name = (), "auc_lu"
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, watched: int = 8) -> None:
         self.value = value
+        self.watched = range(watched)
 
     def before(self) -> Any:
         return dict(self.value)
@@ -284,9 +285,11 @@ class Says:
         return self.value
 
 
-def items(auc: float, substitution: float, destination: Destination = "separated", **margins: float):
+def items(
+    auc: float, substitution: float, destination: Destination = "separated", *, watched: int = 8, **margins: float
+):
     cascade, state = begin(destination=destination, **{"auc_margin": 0.05, "margin": 0.02, **margins})
-    discriminator = cast(DiscriminatorCheck, Says({"auc_lu": auc}))
+    discriminator = cast(DiscriminatorCheck, Says({"auc_lu": auc}, watched))
     state.step = 4
     return StopRuleForItems(cascade, discriminator, cast(GeneratorCheck, Says(substitution)))(state, None)
 
@@ -308,6 +311,13 @@ def test_items_need_both_sides_and_for_what_is_estimated_a_margin(
     check = items(auc, substitution)
     assert (check.d_reached, check.g_reached, check.reached) == (d_reached, g_reached, d_reached and g_reached)
     assert check.values == {"auc_lu": auc, "substitution": substitution}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(("watched", "needed"), [(8, 0.85), (64, 0.85), (256, 0.825), (512, 0.8177)])
+def test_the_more_images_the_smaller_the_margin(watched: int, needed: float):
+    assert not items(needed - 1e-3, 0.2, watched=watched).reached
+    assert items(needed + 1e-3, 0.2, watched=watched).reached
 
 
 @pytest.mark.usefixtures("unchecked")

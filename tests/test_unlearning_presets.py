@@ -67,6 +67,16 @@ def test_ds_batch_is_three_blocks(mode: Mode):
     assert all(len({int(i) // 8 for i in group}) == 3 for group in groups)
 
 
+def test_ds_batch_may_be_wider_than_gs():
+    cascade = small_cascade(count=8, batch_size=4, d_batch_size=8)
+    state = new_cascade(cascade.original, cascade.config)
+    seen = batches_seen(state.D.b4)
+    counter = ImageCounter().watch(state.G.synthesis)
+    step(cascade, state)
+    assert len(seen[0]) == 3 * 8
+    assert counter.work.g_backward == 2 * 4
+
+
 def test_ds_head_alone_learns():
     """Its trunk stays D_0's, so that D's scores are those of its head on D_0's features."""
     cascade = small_cascade(schedule_steps=0)
@@ -397,6 +407,27 @@ def test_many_images_are_held_less_and_may_take_longer(n_forget: int, anchor: fl
     assert papers.max_steps == 1000
     of_class = cascade_config(options(), "class", "other-class", n_forget=n_forget)
     assert (of_class.anchor, of_class.max_steps) == (2, 3000)
+
+
+@pytest.mark.parametrize(
+    ("mode", "n_forget", "size", "rate"),
+    [
+        ("few-shot", 64, None, 4e-3),
+        ("few-shot", 256, 32, 8e-3),
+        ("few-shot", 1024, 64, 8e-3),
+        ("few-shot", 4096, 64, 8e-3),
+        ("zero-shot", 64, None, 4e-3),
+        ("zero-shot", 128, 23, 8e-3),
+        ("zero-shot", 1024, 32, 8e-3),
+    ],
+)
+def test_many_images_to_score_low_need_wider_steps_of_the_discriminator(
+    mode: Mode, n_forget: int, size: int | None, rate: float
+):
+    config = cascade_config(options(mode=mode, destination="separated"), "item", "truncation", n_forget=n_forget)
+    assert (config.d_batch_size, config.d_learning_rate) == (size, rate)
+    calibrated = cascade_config(options(mode=mode), "item", "truncation", n_forget=n_forget)
+    assert (calibrated.d_batch_size, calibrated.d_learning_rate) == (None, 4e-3)
 
 
 def test_the_anchor_that_was_asked_for():

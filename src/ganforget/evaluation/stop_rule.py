@@ -68,6 +68,9 @@ _FOLDS_MARGIN = 0.1
 """How far beyond 0.8 the estimate must be where forget images are the probes: they are few, and need not score like
 retain images before."""
 
+_MARGIN_FOR = 64
+"""Forget images that these margins are for: the estimate of more of them is surer."""
+
 _CLASS_CHECKS = 4
 """A class is generated, and looked at, in every fourth check."""
 
@@ -214,6 +217,7 @@ class StopRuleForItems:
     def __call__(self, state: CascadeState, previous: Check | None) -> Check:
         config = self.cascade.config
         margin = _FOLDS_MARGIN if self.discriminator.folds else config.auc_margin
+        margin *= (_MARGIN_FOR / max(len(self.discriminator.watched), _MARGIN_FOR)) ** 0.5
         values = _look_at_discriminator(self.discriminator, self.cascade, state, previous)
         values["substitution"] = look_at_generator(self.generator, self.cascade, state)
         g_reached = is_substituted(values["substitution"])

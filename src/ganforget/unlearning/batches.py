@@ -32,11 +32,14 @@ def cyclic(total: int, count: int, seed: int, name: str, step: int, device: torc
     return torch.tensor(rows, dtype=torch.int64, device=device)
 
 
-def forget_count(cascade: Cascade) -> int:
-    """Return the images of each kind in a step: at most ``batch_size``, rounded up to a multiple of D's group size."""
+def forget_count(cascade: Cascade, most: int | None = None) -> int:
+    """Return the images of each kind in a step: at most ``most``, rounded up to a multiple of D's group size.
+
+    ``most`` is ``batch_size`` where it is not given.
+    """
     mbstd = cascade.original.D.b4.mbstd
     group = 1 if mbstd is None or mbstd.group_size is None else mbstd.group_size
-    wanted = min(cascade.config.batch_size, len(cascade.forget))
+    wanted = min(most or cascade.config.batch_size, len(cascade.forget))
     return max(-(-wanted // group), 1) * group
 
 

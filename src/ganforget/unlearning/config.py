@@ -43,6 +43,9 @@ class CascadeConfig:
     batch_size: int = 16
     """Images of each kind in a step: many small steps go further than few large ones on the same images."""
 
+    d_batch_size: int | None = None
+    """The same in a step of the discriminator's head; None: ``batch_size``."""
+
     micro_batch: int | None = None
     """Images at a time through a network that learns; None: as many as fit."""
 
@@ -80,7 +83,7 @@ class CascadeConfig:
     """How far beyond its destination what samples of a class estimate must be before the cascade stops."""
 
     auc_margin: float = 0.05
-    """How far beyond 0.8 the running estimate of auc_lu must be."""
+    """How far beyond 0.8 the running estimate of auc_lu must be, of 64 images or fewer."""
 
     check_interval: int = 10
     """Steps between stop checks."""
@@ -98,6 +101,8 @@ class CascadeConfig:
         for name in ("max_steps", "batch_size", "check_interval", "pool"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; expected at least 1.")
+        if self.d_batch_size is not None and self.d_batch_size < 1:
+            raise InputError(f"d_batch_size is {self.d_batch_size}; expected at least 1.")
         names = (
             "lambda1",
             "lambda2",

@@ -62,7 +62,7 @@ def _head_step(
     """Take a step of the head of ``D``, with the forget images at the positions ``pool``."""
     config, step = cascade.config, state.step
     device = cascade.latents.ws.device
-    count = forget_count(cascade)
+    count = forget_count(cascade, config.d_batch_size)
     held_from = cascade.anchors if cascade.retain is None else cascade.retain
     chosen = pool[cyclic(len(pool), count, config.seed, "forget", step, device)]
     held = cyclic(len(held_from), count, config.seed, "held", step, device)

@@ -22,6 +22,9 @@ faster; an average image of a class, which may never be far from the class, ends
 _MANY = 64
 """Of more images than these each is in fewer of the steps, while anchors are in all."""
 
+_WIDEST_BATCH: dict[Mode, int] = {"few-shot": 64, "zero-shot": 32}
+"""Most images of each kind in a step of D."""
+
 _STEPS_PER_IMAGE = 12
 """Most steps for each of many images before the cascade gives up."""
 
@@ -48,11 +51,11 @@ def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteNa
     """Return the cascade that ``options`` ask for, with ``n_forget`` images to forget."""
     names = ("anchor", "max_steps", "schedule_steps", "perturbation")
     given: dict[str, Any] = {name: getattr(options, name) for name in names}
+    destination = _destination(options, task)
     if task == "class":
         of_task = DEFAULT_CLASS.get(substitute, {})
     else:
-        of_task = _many_images(n_forget)
-    destination = _destination(options, task)
+        of_task = _many_images(n_forget) | (_wide_batch(options.mode, n_forget) if destination != "calibrated" else {})
     config = CascadeConfig(
         task=task,
         mode=options.mode,
@@ -76,6 +79,17 @@ def _many_images(n_forget: int) -> dict[str, Any]:
         "anchor": CascadeConfig.anchor * share,
         "max_steps": max(CascadeConfig.max_steps, _STEPS_PER_IMAGE * n_forget),
     }
+
+
+def _wide_batch(mode: Mode, n_forget: int) -> dict[str, Any]:
+    """Return what lets D score many images below the others: more of them in a step of D, and a higher rate.
+
+    In zero-shot D's heads beside take the same step, so that it costs five times as much.
+    """
+    if n_forget <= _MANY:
+        return {}
+    size = round(CascadeConfig.batch_size * (n_forget / _MANY) ** 0.5)
+    return {"d_batch_size": min(size, _WIDEST_BATCH[mode]), "d_learning_rate": 2 * CascadeConfig.d_learning_rate}
 
 
 def _destination(options: UnlearnOptions, task: Task) -> Destination:
