@@ -53,6 +53,14 @@ def test_a_state_of_another_network_does_not_fit(tmp_path: Path):
         load_state(begin(c_dim=4), tmp_path)
 
 
+@pytest.mark.parametrize(("about", "named"), [('{"schema_version": 0}', "0"), ("{}", "None"), ("[1]", "None")])
+def test_a_state_of_another_release(tmp_path: Path, about: str, named: str):
+    save_state(begin(), tmp_path)
+    (tmp_path / "about.json").write_text(about)
+    with pytest.raises(ModelFileError, match=f"has schema version {named}, and this release reads 1"):
+        load_state(begin(), tmp_path)
+
+
 def test_a_truncated_state(tmp_path: Path):
     save_state(begin(), tmp_path)
     path = tmp_path / "state.safetensors"

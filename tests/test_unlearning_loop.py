@@ -1,5 +1,6 @@
 """The cascade's loop: when it ends, what a resumed one repeats, what NaN leaves behind."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -247,6 +248,15 @@ def test_the_seed_decides_everything():
 def test_no_state_is_an_input_error(tmp_path: Path):
     cascade = small_cascade()
     with pytest.raises(InputError, match="There is no resume state"):
+        load_cascade(new_cascade(cascade.original, cascade.config), tmp_path)
+
+
+def test_a_state_of_another_release(tmp_path: Path):
+    cascade = small_cascade()
+    save_cascade(new_cascade(cascade.original, cascade.config), tmp_path)
+    about = json.loads((tmp_path / "about.json").read_text())
+    (tmp_path / "about.json").write_text(json.dumps(about | {"schema_version": 99}))
+    with pytest.raises(ModelFileError, match="has schema version 99, and this release reads 2; start the run anew"):
         load_cascade(new_cascade(cascade.original, cascade.config), tmp_path)
 
 

@@ -228,6 +228,17 @@ def test_a_run_that_has_cost_enough_ends_there(model: Path, tmp_path: Path, monk
         options(model, tmp_path, max_cost=1.0)
 
 
+def test_a_run_that_goes_on_keeps_its_unit_of_cost(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(unlearning, "kimg_seconds_of", lambda *_: 3600.0)
+    with pytest.raises(Interrupted):
+        run_unlearning(options(model, tmp_path, probe=True), StopAt(2))
+    monkeypatch.setattr(unlearning, "kimg_seconds_of", lambda *_: 1e-6)
+    (run,) = tmp_path.iterdir()
+    results = resume_unlearning(run).results
+    assert results["seconds_per_kimg"] == 3600.0
+    assert results["cost_kimg"] == pytest.approx(results["seconds"]["total"] / 3600)
+
+
 def test_a_perceptual_file_in_place_of_the_classifier(model: Path, tmp_path: Path):
     path = tmp_path / "vgg16.safetensors"
     widths, places = (3, 2, 2, 2, 2, 2), ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))

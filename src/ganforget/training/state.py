@@ -24,6 +24,7 @@ __all__ = [
     "new_state",
     "optimizer_tensors",
     "pair_tensors",
+    "read_about",
     "restore_optimizer",
     "restore_pair",
     "save_state",
@@ -128,7 +129,20 @@ def restore_pair(state: _Pair, tensors: dict[str, Tensor], folder: Path) -> None
     restore_optimizer(state.D_optimizer, tensors, "D_optimizer.")
 
 
+_SCHEMA_VERSION = 1
 _COUNTERS = ("step", "images_seen", "seconds", "augment_p", "path_length_mean")
+
+
+def read_about(folder: Path, *, schema_version: int) -> dict[str, Any]:
+    """Return what a resume state says about itself; ModelFileError where it is not of ``schema_version``."""
+    about = read_json(folder / "about.json", kind="resume state")
+    found = about.get("schema_version") if isinstance(about, dict) else None
+    if found != schema_version:
+        raise ModelFileError(
+            f"The resume state in {folder} has schema version {found}, and this release reads {schema_version}; "
+            "start the run anew, or go on with the release that began it."
+        )
+    return about
 
 
 def save_state(state: TrainingState, folder: Path) -> None:
@@ -138,12 +152,12 @@ def save_state(state: TrainingState, folder: Path) -> None:
     sums = torch.tensor([float(value) for value in asdict(state.sums).values()], dtype=torch.float64)
     data = safetensors.torch.save(pair_tensors(state) | {"counters": counters, "sums": sums})
     write_bytes(folder / "state.safetensors", data)
-    write_json(folder / "about.json", {"schema_version": 1, "kind": "training"})
+    write_json(folder / "about.json", {"schema_version": _SCHEMA_VERSION, "kind": "training"})
 
 
 def load_state(state: TrainingState, folder: Path) -> TrainingState:
     """Fill ``state`` (fresh, of the same configuration) from ``folder``; ModelFileError where it does not fit."""
-    read_json(folder / "about.json", kind="resume state")
+    read_about(folder, schema_version=_SCHEMA_VERSION)
     tensors = read_tensors(folder / "state.safetensors")
     restore_pair(state, tensors, folder)
     if "counters" not in tensors:

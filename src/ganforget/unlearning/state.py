@@ -9,11 +9,17 @@ import safetensors.torch
 import torch
 
 from ganforget.errors import ModelFileError
-from ganforget.files import make_folder, read_json, write_bytes, write_json
+from ganforget.files import make_folder, write_bytes, write_json
 from ganforget.models.gan import Gan, read_tensors
 from ganforget.models.half_precision import LossScale
 from ganforget.models.stylegan2 import Discriminator, Generator
-from ganforget.training.state import optimizer_tensors, pair_tensors, restore_optimizer, restore_pair
+from ganforget.training.state import (
+    optimizer_tensors,
+    pair_tensors,
+    read_about,
+    restore_optimizer,
+    restore_pair,
+)
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.work import Work
 
@@ -92,6 +98,7 @@ def _head(D: Discriminator) -> dict[str, torch.nn.Parameter]:
     return {name: weight for name, weight in D.named_parameters() if id(weight) in own}
 
 
+_SCHEMA_VERSION = 2
 _COUNTERS = {"step": int, "cascade_seconds": float, "check_seconds": float, "d_reached": bool, "g_reached": bool}
 _COUNTERS |= {"substitution": float, "label_shift": float}
 
@@ -107,12 +114,12 @@ def save_cascade(state: CascadeState, folder: Path) -> None:
         tensors |= {f"beside{number}.{key}": value.detach().cpu().clone() for key, value in _head(one.D).items()}
         tensors |= optimizer_tensors(one.optimizer, f"beside{number}_optimizer.")
     write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
-    write_json(folder / "about.json", {"schema_version": 2, "kind": "unlearning", "found": state.found})
+    write_json(folder / "about.json", {"schema_version": _SCHEMA_VERSION, "kind": "unlearning", "found": state.found})
 
 
 def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
     """Fill ``state`` (fresh, of the same configuration) from ``folder``."""
-    found = read_json(folder / "about.json", kind="resume state").get("found")
+    found = read_about(folder, schema_version=_SCHEMA_VERSION).get("found")
     tensors = read_tensors(folder / "state.safetensors")
     restore_pair(state, tensors, folder)
     counters = tensors["counters"].tolist() if "counters" in tensors else []
