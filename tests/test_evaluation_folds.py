@@ -121,7 +121,7 @@ def test_a_resume_state_without_them_is_refused(tmp_path: Path):
 class Says:
     """Stands for a check of either network: says what it was told to say."""
 
-    folds, auc_name = FOLDS, "auc_lu"
+    folds, auc_name, watched = FOLDS, "auc_lu", range(8)
 
     def __init__(self, auc_lu: float) -> None:
         self.auc_lu = auc_lu
