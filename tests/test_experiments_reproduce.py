@@ -1,6 +1,7 @@
 """Experiments from end to end on GANs of a few thousand weights: run, stopped, gone on with, compared, written."""
 
 import json
+import re
 import signal
 from functools import partial
 from pathlib import Path
@@ -100,6 +101,7 @@ def test_a_stopped_run_is_gone_on_with(tiny_run: Path, tmp_path: Path):
 def test_figure_2_has_scores_and_a_histogram(tiny_run: Path, tmp_path: Path):
     (one,) = reproduce(("figure-2",), options(tiny_run, tmp_path))
     assert one.comparison is not None
+    assert re.fullmatch(r"1 run of ganforget at .*, \d+ threads?\.", one.comparison["made_of"])
     paper, ours = one.comparison["lines"]
     assert (paper["cells"]["auc_lt"], paper["cells"]["auc_lg"]) == ([0.56], [0.94])
     assert all(0 <= ours["cells"][key][0] <= 1 for key in ("auc_lt", "auc_lg"))

@@ -19,6 +19,7 @@ from ganforget.experiments.retraining import original_kimg
 from ganforget.experiments.runner import run_configurations, still_to_run
 from ganforget.files import write_json
 from ganforget.progress import Progress, Silent
+from ganforget.report.numerals import plural
 
 __all__ = ["Reproduced", "reproduce"]
 
@@ -120,10 +121,10 @@ def _made_of(rows: list[dict[str, Any]]) -> str:
     commits = sorted({str(row.get("commit")) for row in rows})
     machines = sorted({_machine(row.get("hardware") or {}) for row in rows})
     failed = sum(row["status"] == "failed" for row in rows)
-    text = f"{len(rows)} runs of ganforget at {', '.join(commits)} on {'; '.join(machines)}."
+    text = f"{plural(len(rows), 'run')} of ganforget at {', '.join(commits)} on {'; '.join(machines)}."
     return text + (f" {failed} of them failed." if failed else "")
 
 
 def _machine(hardware: dict[str, Any]) -> str:
     what = hardware.get("gpu") or hardware.get("cpu") or os.uname().machine
-    return f"{what}, {hardware.get('threads', '?')} threads"
+    return f"{what}, {plural(hardware.get('threads'), 'thread')}"
