@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ganforget.evaluation import stop_rule
 from ganforget.evaluation.class_stop import ClassEstimate, ClassStopCheck
 from ganforget.evaluation.stop_rule import (
     LOOK,
@@ -228,6 +229,30 @@ def test_a_discriminator_that_rests_is_not_looked_at_again(preset: Preset, reste
     known = {"auc_lu": 0.9, "score_forget": -3.0, "score_drift": 0.1}
     found = StopRuleForItems(cascade, watch(cascade), generator_check(cascade))(state, Check(known, rested, False))
     assert ({name: found.values[name] for name in known} == known) != again
+
+
+@pytest.mark.parametrize(
+    ("preset", "scored", "checks", "again"),
+    [
+        ("default", 2, 1, False),
+        ("default", 2, 2, True),
+        ("default", 1, 1, True),
+        ("paper", 2, 1, True),
+    ],
+)
+def test_a_discriminator_of_many_images_is_looked_at_less_often(
+    preset: Preset, scored: int, checks: int, again: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Where it scores ``scored`` times what every check may, it is looked at in so few of them, and at the last one."""
+    cascade, state = begin(preset=preset)
+    check = watch(cascade)
+    monkeypatch.setattr(stop_rule, "_SCORES_A_CHECK", len(check) // scored)
+    rule = StopRuleForItems(cascade, check, generator_check(cascade))
+    previous = Check({"auc_lu": 0.7, "score_forget": -3.0, "score_drift": 0.1}, False, False)
+    state.step = checks * cascade.config.check_interval
+    assert (rule(state, previous).values["score_forget"] != -3.0) == again
+    state.step = cascade.config.max_steps
+    assert rule(state, previous).values["score_forget"] != -3.0
 
 
 def test_checks_change_nothing():

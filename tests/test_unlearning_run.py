@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ganforget.api import judging, measuring, unlearning
+from ganforget.api import cost, judging, measuring, unlearning
 from ganforget.api.task import resolve_task
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
 from ganforget.errors import InputError, Interrupted, ModelFileError
@@ -218,7 +218,7 @@ def test_a_run_that_has_cost_enough_ends_there(model: Path, tmp_path: Path, monk
     """With a kimg of an hour a second's run costs next to nothing; with one of a microsecond all is spent at once."""
     steps = []
     for number, seconds in enumerate((3600.0, 1e-6)):
-        monkeypatch.setattr(unlearning, "kimg_seconds_of", lambda *_, seconds=seconds: seconds)
+        monkeypatch.setattr(cost, "timed_training", lambda *_, seconds=seconds: seconds)
         limited = options(model, tmp_path / str(number), probe=True, max_cost=1.0)
         results = run_unlearning(limited).results
         steps.append(results["steps"])
@@ -229,14 +229,26 @@ def test_a_run_that_has_cost_enough_ends_there(model: Path, tmp_path: Path, monk
 
 
 def test_a_run_that_goes_on_keeps_its_unit_of_cost(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(unlearning, "kimg_seconds_of", lambda *_: 3600.0)
+    monkeypatch.setattr(cost, "timed_training", lambda *_: 3600.0)
     with pytest.raises(Interrupted):
         run_unlearning(options(model, tmp_path, probe=True), StopAt(2))
-    monkeypatch.setattr(unlearning, "kimg_seconds_of", lambda *_: 1e-6)
+    monkeypatch.setattr(cost, "timed_training", lambda *_: 1e-6)
     (run,) = tmp_path.iterdir()
     results = resume_unlearning(run).results
     assert results["seconds_per_kimg"] == 3600.0
     assert results["cost_kimg"] == pytest.approx(results["seconds"]["total"] / 3600)
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '{"schema_version": 1, "kimg_seconds": 0.0}'])
+def test_a_unit_of_cost_that_no_run_wrote_is_refused(model: Path, tmp_path: Path, content: str):
+    with pytest.raises(Interrupted):
+        run_unlearning(options(model, tmp_path, probe=True), StopAt(2))
+    (run,) = tmp_path.iterdir()
+    (run / "checkpoint" / "unit.json").write_text(content)
+    with pytest.raises(InputError, match="delete the file"):
+        resume_unlearning(run)
+    (run / "checkpoint" / "unit.json").unlink()
+    assert resume_unlearning(run).results["seconds_per_kimg"] > 0
 
 
 def test_a_perceptual_file_in_place_of_the_classifier(model: Path, tmp_path: Path):

@@ -17,7 +17,7 @@ from ganforget.api.task import UnlearningTask, resolve_task
 from ganforget.data import ForgetSet
 from ganforget.devices import choose_device
 from ganforget.errors import InputError, Interrupted, OutputError
-from ganforget.files import append_json_line, keep_json_lines, make_folder, read_json, write_json
+from ganforget.files import append_json_line, keep_json_lines, write_json
 from ganforget.interruption import StopRequest, stop_on_signal
 from ganforget.models.gan import Gan, GanConfig, model_hash, save_gan
 from ganforget.options import UnlearnOptions
@@ -131,7 +131,7 @@ def _run(
 ) -> UnlearningResult:
     go_on = f"Stopped; go on with: ganforget resume {run}"
     with stop.at_once(go_on):
-        kimg_seconds = _kimg_seconds(task, run, device, progress)
+        kimg_seconds = kimg_seconds_of(task, run, device, progress)
         prepared = prepare(task, device, progress, stop)
     for warning in prepared.warnings:
         progress.warn(warning)
@@ -155,15 +155,6 @@ def _run(
     progress.stage("Writing the report")
     write_report(run)
     return UnlearningResult(run, results["reached"], results)
-
-
-def _kimg_seconds(task: UnlearningTask, run: Path, device: torch.device, progress: Progress) -> float | None:
-    """Return the unit of ``cost_kimg`` that the run began with: one run has one."""
-    path = run / "checkpoint" / "unit.json"
-    if not path.exists():
-        make_folder(path.parent)
-        write_json(path, {"schema_version": 1, "kimg_seconds": kimg_seconds_of(task, device, progress)})
-    return read_json(path, kind="unit of cost")["kimg_seconds"]
 
 
 def _cascade(

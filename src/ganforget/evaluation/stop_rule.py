@@ -64,6 +64,9 @@ _FAR = 0.1
 _LATENTS_A_CHECK = 40
 """Latents that every check may look at for a few per cent of what its steps take; more are looked at less often."""
 
+_SCORES_A_CHECK = 256
+"""Images that every check may have D score for a few per cent of what its steps take; more are scored less often."""
+
 _FOLDS_MARGIN = 0.1
 """How far beyond 0.8 the estimate must be where forget images are the probes: they are few, and need not score like
 retain images before."""
@@ -101,6 +104,11 @@ class DiscriminatorCheck:
     """Whether all of D learns (the paper's preset), so that what D_0's trunk made of the images says nothing."""
     learned: bool = False
     """Whether the probes are the retain images that D trains on, so that `auc_lu_seen` is measured."""
+
+    def __len__(self) -> int:
+        """Return how many scores an estimate takes."""
+        heads = len(self.folds) or 1
+        return heads * len(self.watched) + (0 if self.folds else len(self.probes))
 
     @property
     def auc_name(self) -> str:
@@ -290,9 +298,15 @@ class StopRuleForClass:
 def _look_at_discriminator(
     discriminator: DiscriminatorCheck, cascade: Cascade, state: CascadeState, previous: Check | None
 ) -> dict[str, float]:
-    """Return D's estimates; what is known of D_0, or of a D that has rested since, is not computed again."""
+    """Return D's estimates; what is known of D_0, or of a D that has rested since, is not computed again.
+
+    A D that is watched on many images is looked at in so few checks that these take no larger share of the time.
+    """
     if state.step == 0:
         return discriminator.before()
-    if previous is not None and previous.d_reached and cascade.config.preset == "default":
-        return {name: previous.values[name] for name in ("auc_lu", "score_forget", "score_drift")}
+    config = cascade.config
+    if previous is not None and config.preset == "default":
+        often, checks = max(len(discriminator) // _SCORES_A_CHECK, 1), state.step // config.check_interval
+        if previous.d_reached or (checks % often and state.step < config.max_steps):
+            return {name: previous.values[name] for name in (discriminator.auc_name, "score_forget", "score_drift")}
     return discriminator.estimate(state)
