@@ -77,6 +77,15 @@ def test_ds_batch_may_be_wider_than_gs():
     assert counter.work.g_backward == 2 * 4
 
 
+def test_a_step_of_g_may_have_more_anchors_than_substitutes():
+    cascade = small_cascade(count=16, batch_size=8, substitute_batch_size=4, anchor_batch_size=12)
+    state = new_cascade(cascade.original, cascade.config)
+    counter = ImageCounter().watch(state.G.synthesis)
+    losses = step(cascade, state)
+    assert counter.work.g_backward == state.work.g_backward == 12 + 4
+    assert {"g_substitute", "anchor"} <= set(losses)
+
+
 def test_ds_head_alone_learns():
     """Its trunk stays D_0's, so that D's scores are those of its head on D_0's features."""
     cascade = small_cascade(schedule_steps=0)
@@ -403,10 +412,11 @@ def test_many_images_are_held_less_and_may_take_longer(n_forget: int, anchor: fl
     assert config.max_steps == max_steps
     asked = cascade_config(options(anchor=7.0, max_steps=9), "item", "truncation", n_forget=n_forget)
     assert (asked.anchor, asked.max_steps) == (7, 9)
+    assert (config.batch_size, config.substitute_batch_size, config.anchor_batch_size) == (16, 4, 20)
     papers = cascade_config(options(preset="paper"), "item", "truncation", n_forget=n_forget)
-    assert papers.max_steps == 1000
+    assert (papers.max_steps, papers.substitute_batch_size) == (1000, None)
     of_class = cascade_config(options(), "class", "other-class", n_forget=n_forget)
-    assert (of_class.anchor, of_class.max_steps) == (2, 3000)
+    assert (of_class.anchor, of_class.max_steps, of_class.substitute_batch_size) == (2, 3000, None)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,12 @@ class CascadeConfig:
     d_batch_size: int | None = None
     """The same in a step of the discriminator's head; None: ``batch_size``."""
 
+    substitute_batch_size: int | None = None
+    """Images that a step of the generator gives a substitute; None: ``batch_size``."""
+
+    anchor_batch_size: int | None = None
+    """Anchors in a step of the generator; None: ``batch_size``."""
+
     micro_batch: int | None = None
     """Images at a time through a network that learns; None: as many as fit."""
 
@@ -101,8 +107,9 @@ class CascadeConfig:
         for name in ("max_steps", "batch_size", "check_interval", "pool"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}; expected at least 1.")
-        if self.d_batch_size is not None and self.d_batch_size < 1:
-            raise InputError(f"d_batch_size is {self.d_batch_size}; expected at least 1.")
+        for name in ("d_batch_size", "substitute_batch_size", "anchor_batch_size"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}; expected at least 1.")
         names = (
             "lambda1",
             "lambda2",

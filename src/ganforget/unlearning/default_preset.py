@@ -83,12 +83,13 @@ def _head_step(
 def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     config, step = cascade.config, state.step
     device = cascade.latents.ws.device
-    count = forget_count(cascade)
+    count = forget_count(cascade, config.substitute_batch_size)
+    anchors = forget_count(cascade, config.anchor_batch_size)
     lam = schedule(step, config.schedule_steps)
     chosen = latent_batch(cascade, count, step)
     w_0 = cascade.latents.ws[chosen]
     substitutes = substitute_images(cascade.original.G, cascade.latents, chosen, config.substitute, lam, state.work)
-    anchor = cyclic(len(cascade.anchors), count, config.seed, "g_anchors", step, device)
+    anchor = cyclic(len(cascade.anchors), anchors, config.seed, "g_anchors", step, device)
     held = cascade.anchors.images if cascade.anchor_images is None else cascade.anchor_images
     assert cascade.anchors.ws is not None
     images = learned_images(cascade, state, torch.cat([w_0, cascade.anchors.ws[anchor]]))

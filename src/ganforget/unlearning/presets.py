@@ -19,6 +19,10 @@ DEFAULT_CLASS: dict[str, dict[str, Any]] = {
 """By the substitute of a class. A class pulls less at the others than an item at its neighbours, so that G may move
 faster; an average image of a class, which may never be far from the class, ends sooner."""
 
+_STEP_OF_G = {"substitute_batch_size": 4, "anchor_batch_size": 20}
+"""Images that a step of G gives a substitute, and its anchors. It is anchors that a step needs many of: with 16 of each
+G takes as many steps, each of 32 images in place of 24 (docs/LOG.md)."""
+
 _MANY = 64
 """Of more images than these each is in fewer of the steps, while anchors are in all."""
 
@@ -55,7 +59,7 @@ def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteNa
     if task == "class":
         of_task = DEFAULT_CLASS.get(substitute, {})
     else:
-        of_task = _many_images(n_forget) | (_wide_batch(options.mode, n_forget) if destination != "calibrated" else {})
+        of_task = _given_images(n_forget) | (_wide_batch(options.mode, n_forget) if destination != "calibrated" else {})
     config = CascadeConfig(
         task=task,
         mode=options.mode,
@@ -72,10 +76,11 @@ def cascade_config(options: UnlearnOptions, task: Task, substitute: SubstituteNa
     return replace(config, **{name: value for name, value in given.items() if value is not None})
 
 
-def _many_images(n_forget: int) -> dict[str, Any]:
-    """Return a weaker anchor and more steps for many images."""
+def _given_images(n_forget: int) -> dict[str, Any]:
+    """Return how G learns to give up images; many of them have a weaker anchor and more steps."""
     share = (_MANY / max(n_forget, _MANY)) ** 0.25
     return {
+        **_STEP_OF_G,
         "anchor": CascadeConfig.anchor * share,
         "max_steps": max(CascadeConfig.max_steps, _STEPS_PER_IMAGE * n_forget),
     }
