@@ -61,7 +61,7 @@ _ROUNDING = 1e-4
 _FAR = 0.1
 """Further than this from its destination `substitution` does not get there between two checks."""
 
-_LATENTS_A_CHECK = 40
+_LATENTS_A_CHECK = 32
 """Latents that every check may look at for a few per cent of what its steps take; more are looked at less often."""
 
 _SCORES_A_CHECK = 256
