@@ -18,6 +18,7 @@ CHECKED = (
     "ganforget.evaluation.manifold",
     "ganforget.evaluation.measures",
     "ganforget.evaluation.stop_rule",
+    "ganforget.evaluation.substitution",
     "ganforget.inversion.invert",
     "ganforget.models.latents",
     "ganforget.models.layers",

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from ganforget.errors import InputError
 from ganforget.evaluation.calibration import CalibrationCheck, StopRuleCalibrated
-from ganforget.evaluation.stop_rule import GeneratorCheck
+from ganforget.evaluation.substitution import GeneratorCheck
 from ganforget.interruption import StopRequest
 from ganforget.models.scoring import Companions, scores
 from ganforget.options import UnlearnOptions

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ganforget.errors import ModelFileError
-from ganforget.evaluation.stop_rule import DiscriminatorCheck, GeneratorCheck, StopRuleForItems, predicted_auc
+from ganforget.evaluation.stop_rule import DiscriminatorCheck, StopRuleForItems, predicted_auc
+from ganforget.evaluation.substitution import GeneratorCheck
 from ganforget.models.scoring import Companions, scores
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.default_preset import default_step

@@ -17,12 +17,11 @@ from ganforget.evaluation.class_stop import ClassEstimate, ClassStopCheck
 from ganforget.evaluation.stop_rule import (
     LOOK,
     DiscriminatorCheck,
-    GeneratorCheck,
     StopRuleForClass,
     StopRuleForItems,
-    look_at_generator,
     predicted_auc,
 )
+from ganforget.evaluation.substitution import GeneratorCheck, look_at_generator
 from ganforget.models.scoring import Companions, scores
 from ganforget.options import Destination, Preset
 from ganforget.unlearning.cascade import Cascade, Check

@@ -13,7 +13,8 @@ from jaxtyping import TypeCheckError
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.frechet import FeatureStatistics
 from ganforget.evaluation.measures import class_accuracy, class_diversity
-from ganforget.evaluation.stop_rule import GeneratorCheck, predicted_auc
+from ganforget.evaluation.stop_rule import predicted_auc
+from ganforget.evaluation.substitution import GeneratorCheck
 from ganforget.inversion.invert import InversionConfig, invert, reconstruction_error
 from ganforget.models.latents import LatentStatistics, map_latents
 from ganforget.models.layers import FullyConnected, downsample, resample_filter

@@ -7,7 +7,8 @@ from ganforget.api.reconstruction import RECONSTRUCTED
 from ganforget.api.task import UnlearningTask
 from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_LEVEL
 from ganforget.evaluation.reference import Reference
-from ganforget.evaluation.stop_rule import AUC_DESTINATION, RECALL_DESTINATION, SUBSTITUTION_DESTINATION
+from ganforget.evaluation.stop_rule import AUC_DESTINATION, RECALL_DESTINATION
+from ganforget.evaluation.substitution import SUBSTITUTION_DESTINATION
 from ganforget.unlearning.cascade import Check
 
 __all__ = ["Measures", "class_destination", "is_reached", "leak", "measured_warnings"]

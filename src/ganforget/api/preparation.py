@@ -13,7 +13,8 @@ from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_LEVEL, Sto
 from ganforget.evaluation.class_stop import class_stop_check, generated_destination, recorded_destination
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.reference import find_classifier
-from ganforget.evaluation.stop_rule import DiscriminatorCheck, GeneratorCheck, StopRuleForClass, StopRuleForItems
+from ganforget.evaluation.stop_rule import DiscriminatorCheck, StopRuleForClass, StopRuleForItems
+from ganforget.evaluation.substitution import GeneratorCheck
 from ganforget.interruption import StopRequest
 from ganforget.models.latents import latent_statistics
 from ganforget.models.pictures import Pictures, first_pictures, load_pictures, mean_square

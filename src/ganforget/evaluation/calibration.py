@@ -14,7 +14,7 @@ from scipy.stats import ks_2samp
 from torch import Tensor
 
 from ganforget.evaluation.auc import auc
-from ganforget.evaluation.stop_rule import GeneratorCheck, is_substituted, look_at_generator
+from ganforget.evaluation.substitution import GeneratorCheck, is_substituted, look_at_generator
 from ganforget.models.scoring import head_scores
 from ganforget.shapes import PerImage, UnseenScores
 from ganforget.unlearning.cascade import Cascade, Check

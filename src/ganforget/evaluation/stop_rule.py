@@ -22,9 +22,9 @@ from torch import Tensor
 
 from ganforget.evaluation.auc import auc
 from ganforget.evaluation.class_stop import ClassStopCheck
-from ganforget.models.pictures import DrawnPictures, LoadedPictures, mean_square
+from ganforget.evaluation.substitution import GeneratorCheck, is_substituted, look_at_generator
 from ganforget.models.scoring import Companions, companion_count, head_scores, scores
-from ganforget.shapes import Images, PerImage
+from ganforget.shapes import PerImage
 from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
@@ -33,36 +33,20 @@ __all__ = [
     "AUC_DESTINATION",
     "LOOK",
     "RECALL_DESTINATION",
-    "SUBSTITUTION_DESTINATION",
     "DiscriminatorCheck",
-    "GeneratorCheck",
     "StopRuleForClass",
     "StopRuleForItems",
-    "is_substituted",
-    "look_at_generator",
     "predicted_auc",
 ]
 
 AUC_DESTINATION = 0.8
 """The paper's destination for items: auc_lu strictly above this."""
 
-SUBSTITUTION_DESTINATION = 0.25
-"""Our destination for the generator: substitution at most this."""
-
 RECALL_DESTINATION = 0.05
 """Our destination for a class that wears another one's face: class_recall at most this."""
 
 LOOK = 64
 """Samples of a class for a first look; only what looks reached is confirmed with more."""
-
-_ROUNDING = 1e-4
-"""By how much `substitution` differs when it is measured again in batches of another size."""
-
-_FAR = 0.1
-"""Further than this from its destination `substitution` does not get there between two checks."""
-
-_LATENTS_A_CHECK = 32
-"""Latents that every check may look at for a few per cent of what its steps take; more are looked at less often."""
 
 _SCORES_A_CHECK = 256
 """Images that every check may have D score for a few per cent of what its steps take; more are scored less often."""
@@ -174,44 +158,6 @@ def predicted_auc(
         return auc(moved, forget_now.double())
     gaps = moved[:, None] - forget_now.double()[None]  # [references, forget images]
     return float(torch.special.ndtr(gaps / scatter).mean())
-
-
-@dataclass(frozen=True)
-class GeneratorCheck:
-    """Measures `substitution` over the inverted latents."""
-
-    targets: Images | DrawnPictures | LoadedPictures
-    """Substitutes at the end of the schedule."""
-    original_distance: float
-    """MSE(G_0(w_0), S)."""
-
-    def __len__(self) -> int:
-        return len(self.targets)
-
-    @torch.no_grad()
-    def measure(self, cascade: Cascade, state: CascadeState) -> float:
-        """Return MSE(G(w_0), S) ÷ MSE(G_0(w_0), S)."""
-        ws = cascade.latents.ws[: len(self)]
-        state.work.g_forward += len(ws)
-        return mean_square(state.G_ema, ws, self.targets) / max(self.original_distance, 1e-12)
-
-
-def look_at_generator(generator: GeneratorCheck, cascade: Cascade, state: CascadeState) -> float:
-    """Return `substitution`, as it is or as it was when last looked at.
-
-    While it is far from its destination it is measured in every second check only, and that of many latents in so few
-    checks that these take no larger share of the time.
-    """
-    config, far = cascade.config, state.substitution > SUBSTITUTION_DESTINATION + _FAR
-    often = max(len(generator) // _LATENTS_A_CHECK, 2 if far else 1)
-    if state.step and (state.step % (often * config.check_interval) == 0 or state.step == config.max_steps):
-        state.substitution = generator.measure(cascade, state)
-    return state.substitution
-
-
-def is_substituted(substitution: float) -> bool:
-    """Whether `substitution` is at G's side of the destination; it is no estimate, so all it needs is its rounding."""
-    return substitution <= SUBSTITUTION_DESTINATION - _ROUNDING
 
 
 @dataclass(frozen=True)
