@@ -16,8 +16,8 @@ pytestmark = pytest.mark.usefixtures("checked_layers")
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = ["cifar_cond", "uncond64", "gray16_cond"]
 TOLERANCE = 1e-4
-SECOND_DERIVATIVE = 5e-4
-"""The official float32 figure of gray16_cond is itself 1.9e-4 away from ours in float64, and CPUs differ by as much."""
+SECOND_DERIVATIVE = {"gray16_cond": 5e-4}
+"""The official float32 figure of this one is itself 1.9e-4 away from ours in float64, and CPUs differ by as much."""
 
 
 @pytest.fixture(params=NAMES, scope="module")
@@ -57,7 +57,7 @@ def test_discriminator_matches(golden):
     assert relative_error(D(t["in.real"], labels(t)), t["out.logits_real"]) < TOLERANCE
 
 
-def test_r1_double_backward_matches(golden):
+def test_r1_double_backward_matches(golden, request: pytest.FixtureRequest):
     _, D, t, facts = golden
     real = t["in.real"].clone().requires_grad_(True)
     (gradient,) = torch.autograd.grad(D(real, labels(t)).sum(), real, create_graph=True)
@@ -65,7 +65,8 @@ def test_r1_double_backward_matches(golden):
     assert relative_error(r1, t["out.r1_per_image"]) < TOLERANCE
     name = facts["r1_grad_parameter"]
     (second,) = torch.autograd.grad(r1.sum(), D.get_parameter(name))
-    assert relative_error(second, t[f"out.r1_grad.{name}"]) < SECOND_DERIVATIVE
+    tolerance = SECOND_DERIVATIVE.get(request.node.callspec.params["golden"], TOLERANCE)
+    assert relative_error(second, t[f"out.r1_grad.{name}"]) < tolerance
 
 
 def test_path_lengths_match(golden):

@@ -91,8 +91,7 @@ class DiscriminatorCheck:
 
     def __len__(self) -> int:
         """Return how many scores an estimate takes."""
-        heads = len(self.folds) or 1
-        return heads * len(self.watched) + (0 if self.folds else len(self.probes))
+        return len(self.folds) * len(self.watched) if self.folds else len(self.watched) + len(self.probes)
 
     @property
     def auc_name(self) -> str:
