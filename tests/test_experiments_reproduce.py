@@ -197,6 +197,10 @@ def test_a_dry_run_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["table-2", "--data", "digits", "--perceptual", "none.pth"], "no file none.pth"),
         (["table-2", "--data", "digits", "--jobs", "0"], "--jobs is 0"),
         (["table-2", "--data", "digits", "--executor", "cloud"], "cloud"),
+        (["table-2", "--model", "digits", "--data", "none.zip", "--only", "item-64"], "none.zip"),
+        (["table-2", "--data", "digits", "--device", "cuda", "--only", "item-64"], "finds no CUDA device"),
+        (["baseline", "--data", "digits", "--retrained", "none"], "none"),
+        (["baseline", "--data", "digits", "--retrain-kimg", "0"], "--retrain-kimg is 0"),
     ],
 )
 def test_bad_input_is_a_sentence(arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -1,6 +1,7 @@
 """Configurations, their hashes, and the rows that a runner keeps of them."""
 
 import json
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -56,6 +57,14 @@ def test_the_hash_is_of_what_is_run_and_not_of_where(tmp_path: Path):
     others.append(replace(item(), target=replace(TARGET, data="mnist")))
     assert len({c.hash for c in [item(), *others]}) == 7
     assert replace(item(), target=replace(TARGET, perceptual=weights)).hash == item().hash  # it has no λ2
+
+
+def test_a_folder_is_known_by_what_it_holds_and_not_by_its_place(tmp_path: Path):
+    hashes = []
+    for place, content in (("one", b"1"), ("two", b"1"), ("three", b"12")):
+        (make_folder(tmp_path / place / "faces") / "0.png").write_bytes(content)
+        hashes.append(replace(item(), target=replace(TARGET, data=str(tmp_path / place / "faces"))).hash)
+    assert hashes[0] == hashes[1] != hashes[2]
 
 
 def test_other_weights_have_another_hash(monkeypatch: pytest.MonkeyPatch):
@@ -152,10 +161,27 @@ def test_a_real_failure_in_processes_of_their_own(options: ReproduceOptions):
     assert all(rows[c.hash]["hardware"]["threads"] == 1 for c in many)
 
 
+def killing(c: Configuration, outdir: Path, **_: Any) -> dict[str, Any]:
+    """Kill the process of seed 1 whenever it runs, and that of seed 2 once."""
+    (outdir / f"begun-{c.seed}").open("a").write("x")
+    if c.seed == 1 or (c.seed == 2 and (outdir / "begun-2").read_text() == "x"):
+        os._exit(9)
+    return {"schema_version": 1, "hash": c.hash, "words": c.words, "duration": 1.0, "status": "done"}
+
+
+def test_a_killed_process_ends_one_run_and_not_the_others(options: ReproduceOptions, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runner, "execute", killing)
+    rows = run_configurations([item(seed) for seed in range(4)], replace(options, jobs=2), Silent())
+    assert [rows[item(seed).hash]["status"] for seed in range(4)] == ["done", "failed", "done", "done"]
+    assert "TerminatedWorkerError" in rows[item(1).hash]["error"]
+    assert (options.outdir / "begun-1").read_text() == "xx"
+
+
 def test_submitit_runs_the_same_rows(options: ReproduceOptions):
     pytest.importorskip("submitit", reason="submitit is an extra")
-    rows = run_configurations([item(forget_random=1024)], replace(options, executor="local"), Silent())
-    assert "forget fewer images" in rows[item(forget_random=1024).hash]["error"]
+    many = [item(seed, forget_random=1024) for seed in (0, 1)]
+    rows = run_configurations(many, replace(options, executor="local"), Silent())
+    assert all("forget fewer images" in rows[c.hash]["error"] for c in many)
 
 
 def test_without_submitit_the_error_names_the_extra(options: ReproduceOptions, monkeypatch: pytest.MonkeyPatch):

@@ -1,17 +1,22 @@
 """Anchors turned away from forgotten images, against a slow count."""
 
+import math
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
+import numpy as np
 import pytest
 import torch
 
+from ganforget.data import ImageDataset
+from ganforget.models.pictures import DrawnPictures, LoadedPictures
+from ganforget.unlearning import turned
 from ganforget.unlearning.default_preset import default_step
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import new_cascade
-from ganforget.unlearning.turned import turned_away
-from small_gan import randn, small_cascade
+from ganforget.unlearning.turned import TurnedPictures, turned_away
+from ganforget.work import Work
+from small_gan import randn, small_cascade, small_gan
 from test_unlearning_presets import NOWHERE
 
 
@@ -57,10 +62,21 @@ def test_a_label_without_anchors_moves_none():
     assert torch.equal(cast(torch.Tensor, targets), anchors)
 
 
-def test_what_is_not_in_memory_stays():
-    drawn: Any = SimpleNamespace()
-    anchors = replace(fixed(randn(12, 1, 8, 8), [0] * 12), images=drawn)
-    assert turned_away(anchors, fixed(randn(2, 1, 8, 8), [0, 0])) is drawn
+def test_what_is_drawn_when_it_is_asked_for_is_turned_alike(monkeypatch: pytest.MonkeyPatch):
+    """Of a big network: a few at a time, in any order, and given images that are loaded when they are asked for."""
+    gan = small_gan(c_dim=3)
+    drawn = DrawnPictures(gan.G, randn(40, gan.G.num_ws, gan.G.w_dim, seed=1), Work())
+    labels, of = [j % 3 for j in range(40)], [0, 1]
+    pixels = np.random.default_rng(0).integers(0, 256, (2, *drawn.shape[1:]), dtype=np.uint8)
+    loaded = LoadedPictures(ImageDataset(pixels, None, 0, ("a", "b")), "cpu")
+    kept = turned_away(fixed(drawn[:], labels), fixed(loaded[:], of))
+    monkeypatch.setattr(turned, "_COMPARED_VALUES", 7 * math.prod(drawn.shape[1:]))
+    asked = turned_away(replace(fixed(drawn[:], labels), images=drawn), replace(fixed(loaded[:], of), images=loaded))
+    assert isinstance(asked, TurnedPictures)
+    rows = torch.tensor([5, 39, 0, 5])
+    assert not torch.equal(asked[torch.arange(40)], drawn[:])
+    assert torch.allclose(asked[torch.arange(40)], cast(torch.Tensor, kept), atol=1e-6)
+    assert torch.equal(asked[rows], asked[torch.arange(40)][rows])
 
 
 def test_g_is_held_to_the_turned_images():

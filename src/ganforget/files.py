@@ -85,7 +85,10 @@ def append_json_line(path: Path, value: Any) -> None:
 
 def read_json_lines(path: Path) -> list[Any]:
     """Read a log of JSON lines; a last line cut short by a stop is left out."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a log of JSON lines in UTF-8; the file is damaged.") from error
     values = []
     for number, line in enumerate(lines):
         try:

@@ -27,7 +27,7 @@ from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.fake_label import auto_fake_label, fake_label_warning
 from ganforget.unlearning.losses import Perceptual
 from ganforget.unlearning.material import Fixed, anchor_pool, fix_images, forget_latents
-from ganforget.unlearning.turned import turned_away
+from ganforget.unlearning.turned import TurnedPictures, turned_away
 
 __all__ = ["Prepared", "distance_rule", "prepare"]
 
@@ -85,6 +85,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         calibration, fake_label, label_rule = watch_calibrated(
             task, forget, forget_scores, samples, others, watch, work
         )
+        fake_label = fake_label.to(device)
         warning = None
     else:
         fake_label, label_rule = _fake_label(options, forget_scores)
@@ -130,7 +131,9 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     )
 
 
-def _anchor_images(config: CascadeConfig, pool: Fixed, forget: Fixed, inverted: Inverted) -> Pictures | None:
+def _anchor_images(
+    config: CascadeConfig, pool: Fixed, forget: Fixed, inverted: Inverted
+) -> Pictures | TurnedPictures | None:
     """Return what G is held to: with the calibrated destination turned away from the images that it is to give up."""
     if config.destination != "calibrated":
         return None

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from ganforget.cli.session import Session
 from ganforget.experiments.options import ReproduceOptions
+from ganforget.report.numerals import plural
 
 if TYPE_CHECKING:
     from ganforget.experiments.reproduce import Reproduced
@@ -23,7 +24,8 @@ def reproduce(
     """Reproduce tables and figures of the paper: run what is missing, and set paper and ours side by side.
 
     Each writes NAME.md and NAME.html into --outdir. Rows of the paper's plain algorithm and of ours stand beside each
-    other; a run that does not arrive ends at --max-cost. Ctrl-C is safe: the same command goes on.
+    other; a run that does not arrive ends at --max-cost. Ctrl-C is safe: the same command goes on. The exit status is 1
+    where a run failed; the table is written all the same.
 
     Parameters
     ----------
@@ -48,13 +50,14 @@ def reproduce(
             one.experiment.name: {
                 "runs": [{"hash": c.hash, "words": c.words} for c in one.configurations],
                 "missing": [c.hash for c in one.missing],
+                "failed": [c.hash for c in one.failed],
                 "page": None if one.page is None else str(one.page),
                 "comparison": one.comparison,
             }
             for one in found
         }
     )
-    return 0
+    return int(not options.dry_run and any(one.failed for one in found))
 
 
 def _listing() -> Table:
@@ -71,9 +74,12 @@ def _listing() -> Table:
 
 def _plan(one: "Reproduced") -> list[str]:
     runs = {c.hash: c for c in one.configurations}
-    missing = {c.hash for c in one.missing}
-    lines = [f"{one.experiment.name}: {len(runs)} runs, {len(missing)} of them missing; nothing was run or written."]
-    return lines + [f"  {'to run' if key in missing else 'there '}  {key}  {c.words}" for key, c in runs.items()]
+    states = {c.hash: "failed" for c in one.failed} | {c.hash: "to run" for c in one.missing}
+    missing, failed = (list(states.values()).count(state) for state in ("to run", "failed"))
+    text = f"{one.experiment.name}: {plural(len(runs), 'run')}, {missing} of them missing"
+    text += f", {failed} failed (--retry runs them again)" if failed else ""
+    lines = [f"  {states.get(key, 'there'):6}  {key}  {c.words}" for key, c in runs.items()]
+    return [f"{text}; nothing was run or written.", *lines]
 
 
 def _outcome(one: "Reproduced") -> list[str]:

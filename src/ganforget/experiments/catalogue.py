@@ -110,15 +110,17 @@ def _seeds(plan: Plan, setting: Setting) -> tuple[int, ...]:
 
 
 def _unlearning_rows(plan: Plan, table: int) -> list[Row]:
-    rows = []
-    for line in published(table):
+    rows, columns = [], published(table)
+    for line in columns:
         for preset in PRESETS:
             runs = [
                 unlearning(plan, line.setting, preset, substitute, seed)
                 for seed in _seeds(plan, line.setting)
                 for substitute in line.setting.substitutes
             ]
-            rows.append(Row(line, preset, tuple(runs)))
+            varied = any(other.setting.fake_label != line.setting.fake_label for other in columns)
+            ours = f"{line.setting.name} (ours: F_label auto)" if varied and "fake_label" not in runs[0].options else ""
+            rows.append(Row(line, preset, tuple(runs), ours))
     return rows
 
 

@@ -19,19 +19,18 @@ COLUMNS: dict[str, tuple[str, int]] = {
     "auc_lt": ("AUC training, test", 2),
     "auc_lg": ("AUC training, generated", 2),
     "fd_l": ("distance l", 2),
-    "r": ("r = after ÷ before", 2),
+    "r": ("r = after ÷ max(before, floor)", 2),
+    "sham_r": ("r of a sham run", 2),
     "fd_u": ("distance u", 1),
     "destination": ("distance u ÷ destination", 2),
     "acc": ("ACC", 3),
     "saving": ("retraining ÷ unlearning, seconds", 1),
-    "reached": ("reached", 0),
     "substitution": ("substitution", 2),
     "rec": ("rec_u − rec_t", 4),
     "class_recall": ("class recall", 3),
     "acc_downstream": ("ACC downstream", 3),
     "cost_kimg": ("cost, kimg", 1),
     "kimg_saving": ("retraining ÷ unlearning, kimg", 1),
-    "steps": ("steps", 0),
 }
 """Title and decimals of every column."""
 
@@ -40,8 +39,8 @@ _UNCOMPARED = ("fd_l", "fd_u")
 """Fréchet distances on other networks than theirs have no difference worth a number."""
 
 _OURS = {
-    "item": ("auc_lu_seen", "substitution", "rec", "acc_downstream", "cost_kimg", "kimg_saving"),
-    "class": ("substitution", "class_recall", "acc_downstream", "cost_kimg", "kimg_saving"),
+    "item": ("auc_lu_seen", "sham_r", "substitution", "rec", "acc_downstream", "cost_kimg", "kimg_saving"),
+    "class": ("sham_r", "substitution", "class_recall", "acc_downstream", "cost_kimg", "kimg_saving"),
 }
 _FID_DESTINATION = 150.0
 
@@ -57,7 +56,7 @@ def compare(experiment: Experiment, rows: Iterable[Row], results: dict[str, dict
     task = "class" if any(row.published.setting.forget is None for row in unlearned) else "item"
     extra = _OURS[task] if unlearned else ()
     if task == "class" and any(row.published.setting.forget is not None for row in unlearned):
-        extra = ("auc_lu_seen", "substitution", "rec", *_OURS["class"][1:])
+        extra = ("auc_lu_seen", "sham_r", "substitution", "rec", *_OURS["class"][2:])
     columns = [*experiment.measures, *(key for key in extra if key not in experiment.measures)]
     baselines = _baselines(results)
     for row in chosen:
@@ -95,11 +94,11 @@ def _curve(row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _baselines(results: dict[str, dict[str, Any]]) -> dict[tuple[Any, ...], dict[str, Any]]:
-    """Return the retrainings that were measured, by the model's name, data and forget set."""
+    """Return the retrainings that were measured, by the model's weights, data and forget set."""
     found = {}
     for row in results.values():
         if row["kind"] == "retrain" and row["status"] == "done":
-            place = (row["model"], row["data"], _forgotten(row["options"]))
+            place = _place(row)
             if place not in found or _whole(row) or not _whole(found[place]):
                 found[place] = row
     return found
@@ -107,20 +106,22 @@ def _baselines(results: dict[str, dict[str, Any]]) -> dict[tuple[Any, ...], dict
 
 def _whole(row: dict[str, Any]) -> bool:
     """Whether a retraining was as long as the original's training."""
-    return bool(row["options"].get("kimg", 0) >= row["original"]["kimg"])
+    return bool(row["options"].get("kimg", 0) >= (row["original"]["kimg"] or 0))
 
 
-def _forgotten(options: dict[str, Any]) -> Any:
-    return options.get("forget_random") or tuple(options.get("forget_class", ()))
+def _place(row: dict[str, Any]) -> tuple[Any, ...]:
+    options = row["options"]
+    forgotten = options.get("forget_random") or tuple(options.get("forget_class", ()))
+    return row.get("model_hash"), row["data"], forgotten
 
 
 def _paper_lines(row: Row, columns: list[str]) -> list[dict[str, Any]]:
     """Return the paper's line, and of table XIV that of its retraining before it."""
-    values, lines = row.published.values, []
+    values, name, lines = row.published.values, row.published.setting.name, []
     if "retrained.fd_l" in values:
         cells = {key: [None, values[f"retrained.{key}"]] for key in ("fd_l", "acc")}
-        lines.append({"setting": row.title, "whose": "paper, retrained", "cells": cells})
-    return [*lines, {"setting": row.title, "whose": "paper", "cells": _paper_cells(row.published, columns)}]
+        lines.append({"setting": name, "whose": "paper, retrained", "cells": cells})
+    return [*lines, {"setting": name, "whose": "paper", "cells": _paper_cells(row.published, columns)}]
 
 
 def _paper_cells(line: Published, columns: list[str]) -> dict[str, Values]:
@@ -165,7 +166,6 @@ def _our_line(
         theirs = _paper_lines(row, columns)[0]["cells"]
     elif row.preset is not None:
         line["reached"] = sum(bool(r["results"].get("reached")) for r in done)
-        line["steps"] = _mean([[float(r["results"]["steps"])] for r in done])[0] if done else None
     line["cells"] = cells
     line["differences"] = {
         key: values[-1] - theirs[key][-1]  # type: ignore[operator]
@@ -198,17 +198,15 @@ def _our_cell(row: dict[str, Any], key: str, baselines: dict[tuple[Any, ...], di
         return [_SINGLE[key](results, before, after)]
     if row["kind"] != "unlearn":
         return [None]
-    baseline = baselines.get((row["model"], row["data"], _forgotten(row["options"])))
-    return [_saving(row, baseline, key)]
+    return [_saving(row, baselines.get(_place(row)), key)]
 
 
 def _saving(row: dict[str, Any], baseline: dict[str, Any] | None, key: str) -> float | None:
     """Return seconds of retraining to the original's length ÷ unlearning, or kimg of reaching its distance ÷ cost.
 
-    None where the baseline is of other weights under the same name, or its seconds are of another machine.
+    None where there is no baseline, or its seconds are of another machine.
     """
-    weights = row.get("model_hash")
-    if baseline is None or baseline.get("model_hash", weights) != weights:
+    if baseline is None:
         return None
     if key == "saving" and _machine(baseline) != _machine(row):
         return None
@@ -231,6 +229,7 @@ def _difference(values: dict[str, Any], key: str, other: str) -> float | None:
 
 _SINGLE: dict[str, Callable[[dict[str, Any], dict[str, Any], dict[str, Any]], float | None]] = {
     "r": lambda _, before, after: ratio(before, after),
+    "sham_r": lambda results, before, _: ratio(before, results.get("sham") or {}),
     "destination": lambda results, _, after: (
         after["fd_u"] / results["fd_u_destination"] if after.get("fd_u") and results.get("fd_u_destination") else None
     ),

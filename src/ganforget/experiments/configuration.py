@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganforget.api.model import load_model
-from ganforget.data import DataSpec
+from ganforget.data import DATA_NAMES, DataSpec
 from ganforget.models.gan import model_hash
 
-__all__ = ["Configuration", "Kind", "Target", "content_of", "weights_of"]
+__all__ = ["Configuration", "Kind", "Target", "content_of", "files_of", "weights_of"]
 
 Kind = Literal["unlearn", "retrain", "measure"]
 
@@ -38,9 +38,14 @@ class Target:
         return DataSpec(self.data, self.data_path, holdout_path=self.holdout_path)
 
     @property
+    def data_name(self) -> str:
+        """How rows call the data: their name, or that of their folder or file."""
+        return self.data if self.data in DATA_NAMES else Path(self.data).resolve().name
+
+    @property
     def name(self) -> str:
         """How files and pages call it."""
-        return f"{Path(self.model).name} on {self.data if '/' not in self.data else Path(self.data).name}"
+        return f"{Path(self.model).name} on {self.data_name}"
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,10 @@ class Configuration:
     @property
     def hash(self) -> str:
         """Sixteen hexadecimal digits over what is run on which weights; places of files do not count."""
-        told = {"kind": self.kind, "data": Path(self.target.data).name, "seed": self.seed, "options": self.options}
+        told = {"kind": self.kind, "data": self.target.data_name, "seed": self.seed, "options": self.options}
         told["model"] = weights_of(self.target.model)
+        if self.target.data not in DATA_NAMES:
+            told["files"] = files_of(self.target.data)
         if self.target.holdout_path is not None:
             told["holdout"] = self.target.holdout_path.name
         if self.options.get("lambda2"):
@@ -84,6 +91,15 @@ class Configuration:
 def weights_of(model: str) -> str:
     """Return the hash of a model's weights."""
     return model_hash(load_model(model))
+
+
+@cache
+def files_of(data: str) -> list[tuple[str, int]]:
+    """Return the names and sizes of the files of a folder, or of one file: what it holds, in little time."""
+    place = Path(data)
+    if not place.is_dir():
+        return [(place.name, place.stat().st_size)] if place.exists() else []
+    return sorted((p.relative_to(place).as_posix(), p.stat().st_size) for p in place.rglob("*") if p.is_file())
 
 
 @cache

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from ganforget.data import DATA_NAMES
 from ganforget.experiments.catalogue import CLASS_INVERSIONS, Experiment, Plan, Row
 from ganforget.models.gan import Gan
 
@@ -17,26 +18,45 @@ def setting_differences(
     """Return the sentences for one experiment on one GAN."""
     target, G = plan.target, original.config.G
     runs = [c.options for row in rows for c in row.configurations if c.kind == "unlearn"]
-    said = [_network(target.name, original, _NAMES[experiment.dataset])]
-    if target.data != experiment.dataset:
+    theirs = rows[0].published.setting.dataset
+    said = [_network(target.name, original, _NAMES[theirs])]
+    if target.data != theirs:
         size = f"{G['img_resolution']}×{G['img_resolution']}"
+        said.append(_other_data(target.data, size, _NAMES[theirs]))
+    if "r" in experiment.measures or "fd_l" in experiment.measures:
+        said.append(_distances(fd_names))
+    if "saving" in experiment.measures:
         said.append(
-            f"The data are a stand-in: {Path(target.data).name} at {size} in place of "
-            f"{_NAMES[experiment.dataset]}. What agrees or differs here says nothing about the paper's own figures."
+            "Seconds of two machines cannot be compared. Both sides are given as retraining ÷ unlearning, each on its "
+            "own machine; ours counts inversion, cascade and stop checks."
         )
-    said.append(_distances(fd_names))
-    said.append(
-        "Seconds of two machines cannot be compared. Both sides are given as retraining ÷ unlearning, each on its own "
-        "machine; ours counts inversion, cascade and stop checks."
-    )
     if runs:
         said += _runs(runs, plan, target.perceptual is not None)
-    if experiment.name in ("table-14", "baseline"):
+    if plan.retrain_kimg:
         said.append(
-            "Retraining is the original's own training without the forget set, to the original's length in kimg. The "
-            "headline beside it takes the length at which it reaches the original's distance."
+            f"Retraining is training as the original's, without the forget set, for {plan.retrain_kimg:g} kimg "
+            f"({_length(original)}). The headline beside it takes the length at which it reaches the original's "
+            "distance."
         )
     return said
+
+
+def _other_data(data: str, size: str, theirs: str) -> str:
+    """Return what is said of data that are not called as the paper's."""
+    if data in DATA_NAMES:
+        return (
+            f"The data are a stand-in: {data} at {size} in place of {theirs}. What agrees or differs here says nothing "
+            "about the paper's own figures."
+        )
+    return (
+        f"The data are the images of {Path(data).resolve().name} at {size}. Whether they are {theirs} is not checked: "
+        "of others, what agrees or differs here says nothing about the paper's own figures."
+    )
+
+
+def _length(original: Gan) -> str:
+    seen = original.config.training.get("images_seen")
+    return f"the original's {seen / 1000:g}" if seen else "the original's length is not recorded"
 
 
 def _network(name: str, original: Gan, paper: str) -> str:
@@ -62,9 +82,11 @@ def _distances(fd_names: list[str]) -> str:
 def _runs(runs: list[dict[str, Any]], plan: Plan, perceptual: bool) -> list[str]:
     said = [
         f"The paper preset is the paper's plain algorithm with its F_label and its destination. It names neither "
-        f"learning rates nor schedule: ours are those of our training. A run ends as not reached at {plan.max_cost:g} "
-        "kimg, which the paper does not do. The default preset is ours, with --destination separated, which is the "
-        "paper's and the generator's, and F_label placed from D_0's scores unless the table varies it."
+        f"learning rates nor schedule: ours are those of our training. A run ends at {plan.max_cost:g} kimg, "
+        "which the paper does not do, ours also at its most steps. It counts as reached by the measures after it: one "
+        "that its running estimate ended can be short of them. The default preset is ours, with --destination "
+        "separated, which is the paper's and the generator's, and F_label placed from D_0's scores but where a row "
+        "names another."
     ]
     if any(run.get("invert") for run in runs):
         said.append(

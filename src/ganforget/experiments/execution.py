@@ -9,7 +9,8 @@ from filelock import FileLock
 
 from ganforget.api.calls import as_options
 from ganforget.api.unlearning import resume_unlearning, run_unlearning
-from ganforget.errors import GanForgetError, Interrupted
+from ganforget.devices import choose_device
+from ganforget.errors import GanForgetError, InputError, Interrupted
 from ganforget.experiments.configuration import Configuration, weights_of
 from ganforget.experiments.membership import measure_original
 from ganforget.experiments.results import SCHEMA_VERSION
@@ -40,8 +41,9 @@ def execute(
     """
     progress = progress or Silent()
     began = time.perf_counter()
-    row = _begun(configuration)
+    row, where = _begun(configuration), "unknown"
     try:
+        where = str(choose_device(device))
         with FileLock(make_folder(outdir / "runs") / f"{configuration.hash}.lock"):  # another process may be at it
             found = _KINDS[configuration.kind](configuration, outdir, device, tuple(retrained), progress)
         row |= {"status": "done", **found}
@@ -51,7 +53,7 @@ def execute(
         row |= {"status": "failed", "error": str(error)}
     except Exception as error:
         row |= {"status": "failed", "error": f"internal error: {type(error).__name__}: {error}"}
-    for key, value in circumstances(str(device)).items():
+    for key, value in circumstances(where).items():
         row.setdefault(key, value)
     return row | {"duration": round(time.perf_counter() - began, 1)}
 
@@ -59,7 +61,7 @@ def execute(
 def failed_row(configuration: Configuration, error: Exception) -> dict[str, Any]:
     """Return the row of a job that ended without one: killed, out of memory or out of time."""
     row = _begun(configuration) | {"status": "failed", "error": f"the job ended with {type(error).__name__}: {error}"}
-    return row | circumstances("unknown") | {"duration": 0.0}
+    return row | circumstances("unknown") | {"hardware": {"device": "unknown"}, "duration": 0.0}
 
 
 def _begun(configuration: Configuration) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def _begun(configuration: Configuration) -> dict[str, Any]:
         "kind": configuration.kind,
         "words": configuration.words,
         "model": Path(configuration.target.model).name,
-        "data": Path(configuration.target.data).name,
+        "data": configuration.target.data_name,
         "seed": configuration.seed,
         "options": configuration.options,
     }
@@ -83,7 +85,7 @@ def _unlearn(
     if run is None or not (run / "results.json").exists():
         if run is not None and (run / "config.json").exists():
             progress.note(f"Goes on with {run}.")
-            run = resume_unlearning(run, progress).run
+            run = _gone_on_with(run, progress)
         else:
             given = {**configuration.options, "seed": configuration.seed, "model": target.model, "data": target.data}
             given |= {**target.places, "classifier": target.classifier}
@@ -96,6 +98,13 @@ def _unlearn(
     kept = {key: config[key] for key in ("commit", "hardware", "versions", "started", "model_hash")}
     measured = {key: value for key, value in results.items() if key not in (*_DROPPED, "schema_version")}
     return {**kept, "run": str(run.relative_to(outdir)), "results": measured, "seconds": results["seconds"]}
+
+
+def _gone_on_with(run: Path, progress: Progress) -> Path | None:
+    try:
+        return resume_unlearning(run, progress).run
+    except InputError as error:
+        raise InputError(f"{error} (The run is {run}; without that folder it begins anew.)") from error
 
 
 def _retrain(

@@ -53,7 +53,7 @@ class ReproduceOptions:
     """Classifier file for ACC and the Fréchet distances (default: the bundled one of the data set)."""
 
     jobs: int = 1
-    """Runs side by side, each in a process of its own with one thread."""
+    """Runs side by side, each in a process of its own with one thread; with --executor slurm the scheduler decides."""
 
     executor: Executor = "processes"
     """processes: on this machine; slurm: one job a run through submitit; local: submitit without a scheduler."""
@@ -72,7 +72,9 @@ class ReproduceOptions:
 
     def __post_init__(self) -> None:
         check_at_least(self, 1, "jobs")
-        check_at_least(self, 0, "max_cost", "retrain_kimg")
+        check_at_least(self, 0, "max_cost")
+        if self.retrain_kimg is not None and not self.retrain_kimg > 0:
+            raise InputError(f"--retrain-kimg is {self.retrain_kimg:g}; expected more than 0.")
         check_choices(self)
         if self.executor not in ("processes", "slurm", "local"):
             raise InputError(f"--executor is {self.executor!r}; expected processes, slurm or local.")

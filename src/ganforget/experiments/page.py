@@ -75,8 +75,9 @@ def _curves(comparison: dict[str, Any], *, drawn: bool = False) -> list[dict[str
     found = []
     for number, curve in enumerate(filter(None, comparison["curves"])):
         points, original, there = curve["curve"], curve["original"], curve["to_original_distance"]
+        length = f", of {original['kimg']:g} kimg," if original["kimg"] else ""
         sentence = (
-            f"the original, of {original['kimg']:g} kimg, has a distance of {significant(original['fd_l'])} to the "
+            f"the original{length} has a distance of {significant(original['fd_l'])} to the "
             f"retain images. Retraining {_arrival(points, original['fd_l'], there)}."
         )
         entry: dict[str, Any] = {"words": curve["words"], "sentence": sentence}

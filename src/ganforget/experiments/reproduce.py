@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ganforget.api.model import load_model
+from ganforget.api.task import load_training_data
 from ganforget.data.suggestion import shortened
+from ganforget.devices import choose_device
 from ganforget.errors import InputError
 from ganforget.experiments.catalogue import EXPERIMENTS, Experiment, Plan, Row, find_experiment
 from ganforget.experiments.comparison import compare
@@ -20,6 +22,7 @@ from ganforget.experiments.runner import run_configurations, still_to_run
 from ganforget.files import write_json
 from ganforget.progress import Progress, Silent
 from ganforget.report.numerals import plural
+from ganforget.rundir import read_run_config
 
 __all__ = ["Reproduced", "reproduce"]
 
@@ -35,6 +38,8 @@ class Reproduced:
     configurations: tuple[Configuration, ...]
     missing: tuple[Configuration, ...]
     """What a dry run would run."""
+    failed: tuple[Configuration, ...]
+    """Those whose run has failed."""
     comparison: dict[str, Any] | None
     """None for a dry run."""
     page: Path | None
@@ -54,13 +59,24 @@ def reproduce(names: tuple[str, ...], options: ReproduceOptions, progress: Progr
     rows = read_rows(options.outdir)
     everything = [c for _, _, lines in planned for line in lines for c in line.configurations]
     if options.dry_run:
-        return [
-            Reproduced(e, found := _all(lines), tuple(still_to_run(found, rows, retry=options.retry)), None, None)
-            for e, _, lines in planned
-        ]
+        return [_planned_only(experiment, lines, rows, options) for experiment, _, lines in planned]
+    if missing := still_to_run(everything, rows, retry=options.retry):
+        _require_what_runs_need(missing[0].target, options)
     rows = run_configurations(everything, options, progress)
     progress.stage("Writing the tables")
     return [_write(experiment, plan, lines, rows, options) for experiment, plan, lines in planned]
+
+
+def _planned_only(
+    experiment: Experiment, lines: list[Row], rows: dict[str, dict[str, Any]], options: ReproduceOptions
+) -> Reproduced:
+    found = _all(lines)
+    missing = tuple(still_to_run(found, rows, retry=options.retry))
+    return Reproduced(experiment, found, missing, _failed(found, rows), None, None)
+
+
+def _failed(found: tuple[Configuration, ...], rows: dict[str, dict[str, Any]]) -> tuple[Configuration, ...]:
+    return tuple(c for c in found if c.hash in rows and rows[c.hash]["status"] == "failed")
 
 
 def _planned(experiment: Experiment, options: ReproduceOptions) -> tuple[Plan, list[Row]]:
@@ -76,13 +92,21 @@ def _planned(experiment: Experiment, options: ReproduceOptions) -> tuple[Plan, l
     load_model(model)  # says here and now what is wrong with it
     retrains = experiment.name in ("table-14", "baseline")
     kimg = (options.retrain_kimg or original_kimg(model)) if retrains else 0.0
-    plan = Plan(target, options.seeds, options.max_cost, options.sham, kimg)
+    plan = Plan(target, tuple(dict.fromkeys(options.seeds)), options.max_cost, options.sham, kimg)
     rows = [row for row in experiment.rows(plan) if all(_holds(row, text) for text in options.only)]
     if not rows:
         names = list(dict.fromkeys(row.name for row in experiment.rows(plan)))
         wanted = " and ".join(options.only)
         raise InputError(f"No row of {experiment.name} holds {wanted}; its rows are such as {shortened(names)}.")
     return plan, rows
+
+
+def _require_what_runs_need(target: Target, options: ReproduceOptions) -> None:
+    """Raise InputError, before any run, for a device or data that are not there, or no training as ``retrained``."""
+    choose_device(options.device)
+    for run in options.retrained:
+        read_run_config(run, "train")
+    load_training_data(target.spec, load_model(target.model))
 
 
 def _holds(row: Row, text: str) -> bool:
@@ -113,13 +137,15 @@ def _write(
     write_json(place.with_suffix(".json"), comparison)
     write_markdown(comparison, place.with_suffix(".md"))
     write_page(comparison, place.with_suffix(".html"), folder=options.outdir)
-    return Reproduced(experiment, configurations, (), comparison, place.with_suffix(".html"))
+    failed = _failed(configurations, rows)
+    return Reproduced(experiment, configurations, (), failed, comparison, place.with_suffix(".html"))
 
 
 def _made_of(rows: list[dict[str, Any]]) -> str:
     """Return by what the rows were made, in a sentence."""
-    commits = sorted({str(row.get("commit")) for row in rows})
-    machines = sorted({_machine(row.get("hardware") or {}) for row in rows})
+    done = [row for row in rows if row["status"] == "done"]
+    commits = sorted({row.get("commit") or row["versions"]["ganforget"] for row in done}) or ["no commit"]
+    machines = sorted({_machine(row["hardware"]) for row in done}) or ["no machine"]
     failed = sum(row["status"] == "failed" for row in rows)
     text = f"{plural(len(rows), 'run')} of ganforget at {', '.join(commits)} on {'; '.join(machines)}."
     return text + (f" {failed} of them failed." if failed else "")

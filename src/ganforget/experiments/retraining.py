@@ -69,6 +69,8 @@ def retrain(
         if config.get("excluded") == excluded_hash(forget):
             _require_whole(run, config, options["kimg"])
             return run
+    if retrained:
+        progress.warn(f"No --retrained training left out the images of: {configuration.words}; it is trained now.")
     if begun is not None and (begun / "results.json").exists():
         return begun
     if begun is not None and (begun / "config.json").exists():
@@ -84,13 +86,23 @@ def _require_whole(run: Path, config: dict[str, Any], kimg: float) -> None:
         raise InputError(
             f"The retraining {run} is of {length:g} kimg; expected {kimg:g}, or --retrain-kimg {length:g}."
         )
+    if not config["options"].get("keep_snapshots"):
+        raise InputError(
+            f"The retraining {run} kept no snapshots, so that nobody can say when it reached the original's distance; "
+            "expected one made with --keep-snapshots."
+        )
 
 
 def _train_options(configuration: Configuration, folder: Path, device: Device) -> TrainOptions:
     """Return the original's own training options, with the forget set left out and every snapshot kept."""
     target = configuration.target
     training = load_model(target.model).config.training
-    recorded, data = training.get("options", {}), training.get("data", {})
+    if not training.get("options"):
+        raise InputError(
+            f"The model {target.model} does not record how it was trained, so that nothing can be trained as it was; "
+            "name trainings without the forget sets with --retrained."
+        )
+    recorded, data = training["options"], training.get("data", {})
     known = {field.name: recorded[field.name] for field in fields(TrainingConfig) if field.name in recorded}
     known |= {"kimg": configuration.options["kimg"], "seed": configuration.seed, "data": target.data}
     known |= {"data_subset": data.get("subset"), "data_subset_seed": data.get("subset_seed") or 0}
@@ -131,13 +143,14 @@ def measure_retraining(configuration: Configuration, run: Path, device: Device, 
     after["fd_l"] = spread(final.G, reference, _GENERATIONS)["fd_l"]["mean"]
     if not points or points[-1]["kimg"] < kimg:
         points.append({"kimg": kimg, "seconds": training_seconds(ticks, kimg), "fd_l": after["fd_l"]})
-    trained = original.config.training.get("images_seen", 0) / 1000
+    seen = original.config.training.get("images_seen")
+    trained = seen / 1000 if seen else None
     config = read_json(run / "config.json", kind="run configuration")
     return {
         **{key: config[key] for key in ("commit", "hardware", "versions", "started")},
         "curve": points,
         "original": {"fd_l": start, "kimg": trained},
-        "to_original_kimg": reaching(points, kimg=trained),
+        "to_original_kimg": reaching(points, kimg=trained) if trained else None,
         "to_original_distance": reaching(points, fd_l=start),
         "seconds_per_kimg": seconds_per_kimg(GanConfig(original.config.G, original.config.D), where),
         "results": {"after": after, "fd_name": reference.extractor.title},

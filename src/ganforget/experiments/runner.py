@@ -1,7 +1,9 @@
 """Turns configurations into rows of ``results.jsonl``: what is done is not done again, what failed only on request."""
 
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +17,9 @@ from ganforget.files import make_folder
 from ganforget.progress import Progress
 
 __all__ = ["run_configurations", "still_to_run"]
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+"""At jobs that were submitted."""
 
 Work = Callable[[Configuration], dict[str, Any]]
 
@@ -55,7 +60,8 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     work = partial(execute, outdir=outdir, device=options.device, retrained=options.retrained)
     if options.executor != "processes":
-        yield from _submitted(missing, work, outdir, options.executor, progress)
+        at_once = options.jobs if options.executor == "local" else len(missing)  # a scheduler queues
+        yield from _submitted(missing, work, outdir, options.executor, at_once, progress)
     elif options.jobs == 1 or len(missing) < 2:
         for number, configuration in enumerate(missing, start=1):
             progress.note(f"{number}/{len(missing)} {configuration.words}")
@@ -65,16 +71,35 @@ def _rows(
 
 
 def _side_by_side(missing: list[Configuration], work: Work, jobs: int, progress: Progress) -> Iterator[dict[str, Any]]:
-    """Run in processes of one thread each, and yield rows as they come."""
+    """Run in processes of one thread each, and yield rows as they come.
+
+    Where a process is killed, the runs that had not ended go on one at a time; what is killed again has failed.
+    """
+    progress.stage(f"{len(missing)} runs, {jobs} side by side")
+    left = {configuration.hash: configuration for configuration in missing}
+    try:
+        for row in _in_processes(missing, work, jobs):
+            del left[row["hash"]]
+            progress.step(len(missing) - len(left), len(missing))
+            yield row
+    except BrokenProcessPool:
+        progress.warn("A process was killed, perhaps for want of memory; what is left goes on one at a time.")
+    for configuration in list(left.values()):
+        try:
+            row = next(_in_processes([configuration], work, 2))
+        except BrokenProcessPool as error:
+            row = failed_row(configuration, error)
+        del left[configuration.hash]
+        progress.step(len(missing) - len(left), len(missing))
+        yield row
+
+
+def _in_processes(configurations: list[Configuration], work: Work, jobs: int) -> Iterator[dict[str, Any]]:
     import joblib
 
-    progress.stage(f"{len(missing)} runs, {jobs} side by side")
     parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
-    calls = [joblib.delayed(_one_thread)(work, configuration) for configuration in missing]
-    done = cast("Iterator[dict[str, Any]]", parallel(calls))
-    for number, row in enumerate(done, start=1):
-        progress.step(number, len(missing))
-        yield row
+    calls = [joblib.delayed(_one_thread)(work, configuration) for configuration in configurations]
+    return cast("Iterator[dict[str, Any]]", parallel(calls))
 
 
 def _one_thread(work: Work, configuration: Configuration) -> dict[str, Any]:
@@ -87,7 +112,7 @@ def _one_thread(work: Work, configuration: Configuration) -> dict[str, Any]:
 
 
 def _submitted(
-    missing: list[Configuration], work: Work, outdir: Path, executor: Executor, progress: Progress
+    missing: list[Configuration], work: Work, outdir: Path, executor: Executor, at_once: int, progress: Progress
 ) -> Iterator[dict[str, Any]]:
     """Run each configuration as a job of submitit; its scheduler queues, restarts and spreads them."""
     try:
@@ -97,10 +122,18 @@ def _submitted(
     place = submitit.AutoExecutor(folder=make_folder(outdir / "jobs"), cluster=executor)
     place.update_parameters(timeout_min=24 * 60, cpus_per_task=1, name="ganforget")
     progress.stage(f"{len(missing)} jobs by {executor}")
-    jobs = {place.submit(_one_thread, work, configuration): configuration for configuration in missing}
-    for number, job in enumerate(submitit.helpers.as_completed(list(jobs), poll_frequency=1), start=1):
-        progress.step(number, len(missing))
-        try:
-            yield job.result()
-        except Exception as error:  # killed by the scheduler: the other jobs go on
-            yield failed_row(jobs[job], error)
+    waiting, jobs = list(missing), {}
+    while waiting or jobs:
+        while waiting and len(jobs) < at_once:
+            configuration = waiting.pop(0)
+            jobs[place.submit(_one_thread, work, configuration)] = configuration
+        ended = [job for job in jobs if job.done()]
+        for job in ended:
+            configuration = jobs.pop(job)
+            progress.step(len(missing) - len(waiting) - len(jobs), len(missing))
+            try:
+                yield job.result()
+            except Exception as error:  # killed by the scheduler: the other jobs go on
+                yield failed_row(configuration, error)
+        if not ended:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)

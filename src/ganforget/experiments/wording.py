@@ -16,7 +16,7 @@ def title_of(key: str) -> str:
 
 
 def lines_of(comparison: dict[str, Any]) -> list[Line]:
-    """Return the lines as texts: setting, whose, reached, steps, a text and a difference a column, and failures."""
+    """Return the lines as texts: setting, whose, reached, a text and a difference a column, and failures."""
     return [
         {
             "setting": line["setting"],

@@ -11,6 +11,7 @@ from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.losses import Perceptual
 from ganforget.unlearning.material import Fixed, ForgetLatents
 from ganforget.unlearning.state import CascadeState
+from ganforget.unlearning.turned import TurnedPictures
 from ganforget.work import Work
 
 __all__ = ["Cascade", "Check", "StopRule"]
@@ -52,7 +53,7 @@ class Cascade:
     folds: tuple[Tensor, ...] = ()
     """Positions of forget images; each fold has a D beside, whose head learns on all the others: what it does to the
     fold tells what D does to images of their kind."""
-    anchor_images: Pictures | None = None
+    anchor_images: Pictures | TurnedPictures | None = None
     """What G is held to at the anchors' latents, where that is not what G_0 makes of them."""
     sham: bool = False
     """Leave the unlearning losses out: what learning alone does."""

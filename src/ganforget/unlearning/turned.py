@@ -5,13 +5,15 @@ samples still finds some that lie nearer to the forgotten images than to others 
 an image are therefore held to images a little further from it.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
 from ganforget.models.pictures import Pictures
 from ganforget.unlearning.material import Fixed
 
-__all__ = ["turned_away"]
+__all__ = ["TurnedPictures", "turned_away"]
 
 _NEAREST = 20
 """Anchors that are turned away from each image."""
@@ -22,18 +24,35 @@ _MOST = 4
 _TURN = 0.2
 """By how much of its difference to the image an anchor's image moves away from it."""
 
+_COMPARED_VALUES = 2**24
+"""Values of the anchors' images that are compared at once."""
 
-def turned_away(anchors: Fixed, forget: Fixed) -> Pictures:
+
+class TurnedPictures:
+    """Images [N, C, H, W] by index, each moved away from the one of ``shown`` at ``away`` [N]; below zero it stays."""
+
+    def __init__(self, images: Pictures, shown: Pictures, away: Tensor) -> None:
+        self.images, self.shown, self.away = images, shown, away.cpu()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        images, away = self.images[rows].clone(), self.away[rows.cpu()]
+        moved = (away >= 0).nonzero()[:, 0].to(images.device)
+        images[moved] += _TURN * (images[moved] - self.shown[away[away >= 0]].to(images.device))
+        return images
+
+
+def turned_away(anchors: Fixed, forget: Fixed) -> Pictures | TurnedPictures:
     """Return what G is to make at the latents of ``anchors``, [N, C, H, W].
 
     Each of the anchors nearest to an image of ``forget`` that has its label moves away from the nearest such image, the
-    others stay. Of a big network, whose samples are drawn when a step asks for them, all stay.
+    others stay. The images of a big network, which are drawn when a step asks for them, are drawn once to compare them.
     """
-    if not isinstance(anchors.images, Tensor) or not len(forget):
+    if not len(forget):
         return anchors.images
-    images = anchors.images
-    shown = forget.images[:].to(images.device)
-    distances = torch.cdist(shown.flatten(1), images.flatten(1))  # [forgotten, anchors]
+    distances = _distances(forget.images, anchors.images)
     if anchors.c is not None and forget.c is not None:
         other = forget.c.argmax(dim=1)[:, None] != anchors.c.argmax(dim=1)[None]
         distances = distances.masked_fill(other.to(distances.device), torch.inf)
@@ -41,6 +60,18 @@ def turned_away(anchors: Fixed, forget: Fixed) -> Pictures:
     nearest, image = distances.masked_fill(ranks >= _NEAREST, torch.inf).min(dim=0)
     order = nearest.argsort()[: len(anchors) // _MOST]
     turned = order[torch.isfinite(nearest[order])]
-    targets = images.clone()
-    targets[turned] += _TURN * (images[turned] - shown[image[turned]])
-    return targets
+    away = torch.full((len(anchors),), -1, device=image.device)
+    away[turned] = image[turned]
+    targets = TurnedPictures(anchors.images, forget.images, away)
+    return targets[torch.arange(len(anchors))] if isinstance(anchors.images, Tensor) else targets
+
+
+def _distances(shown: Pictures, images: Pictures) -> Tensor:
+    """Return the distance of every image to every one that is ``shown``, [shown, images], some images at a time."""
+    at_once = max(_COMPARED_VALUES // math.prod(images.shape[1:]), 1)
+    columns = []
+    for rows in torch.arange(len(images)).split(at_once):
+        some = images[rows].flatten(1)
+        parts = torch.arange(len(shown)).split(at_once)
+        columns.append(torch.cat([torch.cdist(shown[part].to(some.device).flatten(1), some) for part in parts]))
+    return torch.cat(columns, dim=1)
