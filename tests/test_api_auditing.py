@@ -422,7 +422,8 @@ def test_state_lists_and_deletes(world: World, tmp_path: Path, capsys: pytest.Ca
     save_cascade(networks, run / "checkpoint")
     save_gan(gan, run / "snapshots" / "00000")
     (run / "images").mkdir()
-    (run / "images" / "forgotten.png").write_bytes(b"x")
+    for name in ("forgotten", "samples_before", "samples_after"):
+        (run / "images" / f"{name}.png").write_bytes(b"x")
     latents = tmp_path / "cache" / "ganforget" / "inversions"
     mine, own = ForgetSet.read(world.forget).hashes, generator_hash(gan.G)
     found_latents = Inversion(torch.zeros(1, 4, 8), torch.zeros(1), 1.0, Work())
@@ -444,7 +445,9 @@ def test_state_lists_and_deletes(world: World, tmp_path: Path, capsys: pytest.Ca
     kept = {Path(place).stem: item for place, item in found.items() if place.startswith("cache/")}
     assert {name: item["deletable"] for name, item in kept.items()} == {"mine": True, "part": True, "older": False}
     assert "8 of the forgotten images" in kept["mine"]["what"]
-    assert "run/images/forgotten.png" in found
+    assert "forgotten images" in found["run/images/forgotten.png"]["what"]
+    assert "samples of the original" in found["run/images/samples_before.png"]["what"]
+    assert "run/images/samples_after.png" not in found
     assert main(["audit", "--state", str(run), "--original", str(world.original), "--delete", "--json"]) in (0, 3)
     assert not (run / "checkpoint" / "state.safetensors").exists()
     assert sorted(path.stem for path in latents.iterdir()) == ["older", "other-gan", "other-images"]

@@ -1,5 +1,6 @@
 """Paper beside ours: hand-made rows give numbers worked by hand, and both pages say them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 from ganforget.experiments.catalogue import EXPERIMENTS, Plan, Row
 from ganforget.experiments.comparison import compare
 from ganforget.experiments.configuration import Configuration, Target
+from ganforget.experiments.differences import setting_differences
 from ganforget.experiments.page import write_markdown, write_page
 from ganforget.experiments.retraining import reaching, training_seconds
 from ganforget.experiments.wording import lines_of
+from small_gan import small_gan
 
 PLAN = Plan(Target("digits", "digits"), retrain_kimg=300.0)
 CURVE = [
@@ -148,6 +151,57 @@ def test_columns_of_ours_are_shown_where_a_line_has_them():
     found = compare(EXPERIMENTS["table-2"], rows, more)["columns"]
     assert found[:2] == ["auc_lu", "auc_lu_seen"], "over images seen, right of over images not seen"
     assert "acc_downstream" in found
+
+
+def test_a_label_of_ours_is_not_called_the_papers():
+    """Of the columns of F_label our preset has 0.1 nowhere: it places its own."""
+    titles = [row.title for row in rows_of("table-7", "zero-shot", "default")]
+    assert titles == [
+        "item-64 zero-shot mean F=-1",
+        "item-64 zero-shot mean (ours: F_label auto)",
+        "item-64 zero-shot mean F=0.5",
+    ]
+    paper, ours, *_ = compare(EXPERIMENTS["table-7"], rows_of("table-7", "zero-shot", "F_label auto"), {})["lines"]
+    assert (paper["setting"], ours["setting"]) == ("item-64 zero-shot mean", titles[1])
+
+
+def test_a_sham_run_stands_beside():
+    rows = rows_of("table-2", "item-64 few-shot average, default")
+    (first, *_) = rows[0].configurations
+    results = unlearned(first)
+    results["results"]["sham"] = {"fd_l": 2.75}
+    comparison = compare(EXPERIMENTS["table-2"], rows, {first.hash: results})
+    assert "sham_r" in comparison["columns"]
+    assert comparison["lines"][1]["cells"]["sham_r"] == [pytest.approx(1.1)]  # 2.75 ÷ the floor of 2.5
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("cifar10", None),
+        ("digits", "The data are a stand-in: digits at 16×16 in place of CIFAR-10."),
+        (
+            "/somewhere/cats.zip",
+            "The data are the images of cats.zip at 16×16. Whether they are CIFAR-10 is not checked",
+        ),
+    ],
+)
+def test_whose_data_they_are_is_said(data: str, words: str | None):
+    plan = replace(PLAN, target=Target("digits", data))
+    rows = EXPERIMENTS["table-6"].rows(plan)
+    said = " ".join(setting_differences(EXPERIMENTS["table-6"], plan, rows, small_gan(c_dim=10, resolution=16), []))
+    assert "trained on CIFAR-10 by the official code" in said
+    assert ("The data are" in said) == (words is not None)
+    assert words is None or words in said
+
+
+def test_the_retraining_rows_are_of_the_data_at_hand():
+    plan = replace(PLAN, target=Target("models/cifar10", "cifar10"))
+    rows = EXPERIMENTS["table-14"].rows(plan)
+    said = " ".join(setting_differences(EXPERIMENTS["table-14"], plan, rows, small_gan(c_dim=10), []))
+    assert "CIFAR-10" in said
+    assert "MNIST" not in said
+    assert "for 300 kimg (the original's length is not recorded)" in said
 
 
 def test_what_has_not_been_run_says_so():

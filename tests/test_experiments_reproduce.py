@@ -16,6 +16,7 @@ from ganforget.cli import main
 from ganforget.data import ImageDataset
 from ganforget.errors import InputError, Interrupted
 from ganforget.evaluation import reference
+from ganforget.experiments.configuration import Configuration, Target
 from ganforget.experiments.options import ReproduceOptions
 from ganforget.experiments.reproduce import reproduce
 from ganforget.experiments.retraining import retrain
@@ -25,7 +26,7 @@ from ganforget.models.classifier_training import TrainingPlan, train_classifier
 from ganforget.models.gan import Gan, save_gan
 from ganforget.progress import Silent
 from small_gan import small_gan
-from small_runs import take_few_steps
+from small_runs import save_digits_gan, take_few_steps
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +69,17 @@ def test_the_baseline_is_trained_measured_and_compared(tiny_run: Path, tmp_path:
     assert (tmp_path / "results.jsonl").read_bytes() == before
     run = tmp_path / retrained["run"]
     assert retrain(one.configurations[0], tmp_path / "given", None, (run,), "cpu", Silent()) == run  # not trained again
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"options": config["options"] | {"keep_snapshots": False}}))
+    with pytest.raises(InputError, match="kept no snapshots"):
+        retrain(one.configurations[0], tmp_path / "given", None, (run,), "cpu", Silent())
+
+
+def test_nothing_is_trained_as_a_model_that_does_not_say_how(tmp_path: Path):
+    target = Target(str(save_digits_gan(tmp_path / "model")), "digits")
+    asked = Configuration("retrain", target, 0, {"forget_random": 8, "kimg": 0.16})
+    with pytest.raises(InputError, match="does not record how it was trained"):
+        retrain(asked, tmp_path / "given", None, (), "cpu", Silent())
 
 
 class StopAt(Silent):
@@ -96,6 +108,27 @@ def test_a_stopped_run_is_gone_on_with(tiny_run: Path, tmp_path: Path):
     (tmp_path / "results.jsonl").unlink()  # killed after the run and before its row: the run is read, not repeated
     reproduce(("table-2",), asked)
     assert rows_of(tmp_path)[0]["results"] == row["results"]
+
+
+def test_tables_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Of the rows that are there; no run, and no data."""
+    asked = ["reproduce", "table-2", "--model", "digits", "--data", "mnist", "--data-path", str(tmp_path / "none")]
+    asked += ["--outdir", str(tmp_path / "out"), "--only", "item-64"]
+    assert main([*asked, "--tables-only"]) == 0
+    assert "not run yet" in (tmp_path / "out" / "table-2.md").read_text()
+    assert not (tmp_path / "out" / "results.jsonl").exists()
+    assert main(asked) == 2
+
+
+def test_a_failed_run_is_told(tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """By the exit status, by a dry run and on the page, whose last line is of what was run."""
+    asked = ["reproduce", "table-2", "--model", str(tiny_run), "--data", "digits", "--outdir", str(tmp_path)]
+    asked += ["--only", "item-1024 few-shot average, paper"]
+    assert main(asked) == 1
+    capsys.readouterr()
+    assert main([*asked, "--dry-run"]) == 0
+    assert "0 of them missing, 1 failed (--retry runs them again)" in capsys.readouterr().out
+    assert "1 run of ganforget at no commit on no machine. 1 of them failed." in (tmp_path / "table-2.html").read_text()
 
 
 def test_figure_2_has_scores_and_a_histogram(tiny_run: Path, tmp_path: Path):
@@ -173,7 +206,7 @@ def test_rows_are_found_by_what_a_dry_run_calls_them(tmp_path: Path, capsys: pyt
     asked = ["reproduce", "table-2", "--data", "digits", "--seeds", "0", "--dry-run", "--outdir", str(tmp_path)]
     assert main([*asked, "--only", "item-64, few-shot, truncation, paper preset"]) == 0
     first = capsys.readouterr().out
-    assert first.startswith("table-2: 1 runs")
+    assert first.startswith("table-2: 1 run,")
     assert main([*asked, "--only", "item-64 few-shot truncation, paper"]) == 0
     assert capsys.readouterr().out == first
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ganforget.api.model import load_model
+from ganforget.cli import main
 from ganforget.errors import ModelFileError
 from ganforget.interchange import torch_file
 from ganforget.interchange.rosinality import describe_rosinality, read_rosinality
@@ -71,6 +72,13 @@ def test_a_model_option_takes_the_file_and_a_model_folder_keeps_it(tmp_path: Pat
     facts = describe_rosinality(tmp_path / "x.pt")
     assert facts["problem"] is None
     assert facts["networks"]["d"]["parameters"] == sum(t.numel() for k, t in held["d"].items() if "kernel" not in k)
+
+
+@pytest.mark.parametrize(("whole", "words"), [(True, "can be used yes"), (False, "can be used no")])
+def test_inspect_says_what_a_file_holds(tmp_path: Path, capsys: pytest.CaptureFixture[str], *, whole: bool, words: str):
+    write(tmp_path / "x.pt", checkpoint() if whole else {"g_ema": {}})
+    assert main(["inspect", str(tmp_path / "x.pt")]) == 0
+    assert words in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("network", ["g", "g_ema", "d"])

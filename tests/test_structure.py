@@ -152,6 +152,12 @@ def test_torchvision_stays_away(file: Path):
     assert not [name for name in imports_of(ast.walk(tree_of(file))) if name.split(".")[0] == "torchvision"]
 
 
+@pytest.mark.parametrize("file", [f for f in FILES if room_of(f) not in ("cli", None)], ids=label)
+def test_only_the_command_line_needs_what_command_lines_are_made_of(file: Path):
+    """Programs, and machines where they are not installed, do without."""
+    assert [name for name in imports_of(ast.walk(tree_of(file))) if name.split(".")[0] in ("cyclopts", "rich")] == []
+
+
 def test_examples_are_short():
     examples = (SRC.parents[1] / "examples").glob("*.py")
     assert [f.name for f in examples if len(f.read_text(encoding="utf-8").splitlines()) > 80] == []
@@ -184,6 +190,19 @@ def test_help_does_without_torch(arguments: list[str]):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("script", sorted((SRC.parents[1] / "benchmarks" / "gpu").glob("*.py")), ids=lambda f: f.stem)
+def test_jobs_for_a_gpu_do_without_the_command_line(script: Path):
+    """They run where nothing can be installed."""
+    program = (
+        "import runpy, sys\n"
+        "for name in ('cyclopts', 'rich', 'pooch', 'lightning_fabric', 'submitit'):\n    sys.modules[name] = None\n"
+        f"sys.path.insert(0, {str(script.parent)!r})\n"
+        f"runpy.run_path({str(script)!r}, run_name='imported')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_package_is_imported_without_torch():

@@ -393,6 +393,8 @@ def test_options_reach_the_cascade():
 def test_the_papers_preset_has_the_papers_destination():
     config = cascade_config(options(preset="paper"), "item", "truncation", n_forget=4)
     assert (config.preset, config.destination, config.auc_margin, config.margin) == ("paper", "paper", 0.0, 0.0)
+    with pytest.raises(InputError, match="--destination separated out"):
+        cascade_config(options(preset="paper", destination="separated"), "item", "truncation", n_forget=4)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ def main() -> None:
     config = ClassifierConfig(32, channels=3, width=given.width, feature_dim=128)
     device, told = choose_device("auto"), lambda epoch, loss: print(epoch, round(loss, 4), flush=True)
     network = train_classifier(splits.train, config, plan, device=device, progress=told)
-    extractor = load_extractor("classifier", classifier=TrainedClassifier(network, "cifar10", {}))
+    network.to(device)
+    extractor = load_extractor("classifier", classifier=TrainedClassifier(network, "cifar10", {}), device=device)
     statistics = class_statistics(extractor, splits.train)
     record = {
         "plan": asdict(plan),
@@ -48,6 +49,7 @@ def main() -> None:
         "class_destinations": {str(label): nearest_class(statistics, label)[0] for label in statistics},
     }
     given.out.mkdir(parents=True, exist_ok=True)
+    network.to("cpu")
     save_classifier(given.out / "cifar10.safetensors", TrainedClassifier(network, "cifar10", record))
     print({key: record[key] for key in ("train_accuracy", "holdout_accuracy")})
 

@@ -111,7 +111,7 @@ class UnlearnOptions:
     """Space of the inversion: w, or w+ with a latent for each layer."""
 
     max_steps: int | None = None
-    """Steps after which the cascade gives up (default: by preset; of more than 125 images 12 for each)."""
+    """Steps after which the cascade gives up (default: by preset; of more than 125 images ours takes up to 12 each)."""
 
     max_cost: float | None = None
     """Cost in kimg (inversion, cascade and checks) after which the cascade gives up at its next check."""

@@ -2,9 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
-
-from cyclopts import Parameter
+from typing import Any, Self
 
 from ganforget.errors import InputError
 from ganforget.options import Device, check_at_least, check_choices, check_forget_sets
@@ -25,7 +23,7 @@ class AuditOptions:
     original: str | None = None
     """The GAN before unlearning: digits (bundled), a model folder, or a run folder (default: what the run records)."""
 
-    retrained: Annotated[tuple[Path, ...], Parameter(consume_multiple=True)] = ()
+    retrained: tuple[Path, ...] = ()
     """GANs trained without the forget set (ganforget train --exclude): run folders, one or more."""
 
     data: str | None = None
@@ -49,7 +47,7 @@ class AuditOptions:
     forget: Path | None = None
     """What was to be forgotten: forget_set.json, a .txt of indices or names, or a folder of images."""
 
-    attacks: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = ()
+    attacks: tuple[str, ...] = ()
     """Run these attacks only, by name (default: all; with --quick, the quick ones)."""
 
     quick: bool = False
@@ -74,7 +72,7 @@ class AuditOptions:
     """Where the audit's numbered folder is made."""
 
     state: Path | None = None
-    """Instead of an audit: list what this run folder, and the caches, still hold of the original."""
+    """Instead of an audit: list what this run folder, and the cache of inversions, still hold of the original."""
 
     delete: bool = False
     """With --state: delete what is listed and can go."""

@@ -32,6 +32,9 @@ _PARTS = {
     "counters": "counters with ADA's state",
 }
 
+_FORGOTTEN = "pictures, among them forgotten images or what was made from their latents"
+_BEFORE = "samples of the original, of a forgotten class too"
+
 
 def find_remains(run: Path, original: Gan | None, forgotten: frozenset[str], cache: Path) -> list[Remain]:
     """List what ``run`` holds, and the cache of inversions of the original and the ``forgotten`` images (their hashes).
@@ -63,9 +66,9 @@ def _snapshots(run: Path) -> list[Remain]:
 
 def _pictures(run: Path) -> list[Remain]:
     pictures = [
-        Remain(path, "pictures, among them forgotten images or what was made from their latents", True)
+        Remain(path, _BEFORE if path.stem == "samples_before" else _FORGOTTEN, True)
         for path in sorted((run / "images").glob("*.png"))
-        if not path.stem.startswith(("fakes", "samples"))
+        if path.stem == "samples_before" or not path.stem.startswith(("fakes", "samples"))
     ]
     report = run / "report.html"
     pages = [Remain(report, "the report, with pictures of forgotten images", True)] if report.exists() else []

@@ -75,7 +75,8 @@ def audit_images(
     if len(audit) < 2 or len(companions) < beside or len(population) < 2:
         raise InputError(
             f"The holdout set of {len(holdout)} images leaves {len(audit)} to audit and {len(population)} beside them; "
-            "expected at least 2 of each. Use data with more holdout images."
+            "expected at least 2 of each. Use data with more holdout images, or name images that were never trained on "
+            "with --holdout-path."
         )
     # the two sides of an image are no two images drawn by chance
     members = forget.dataset(splits.train).subset(np.arange(forget.unmirrored))

@@ -32,6 +32,10 @@ Exit statuses: 0 done · 1 internal error, or a download that failed · 2 bad in
 3 destination not reached, everything saved · 4 NaN or infinity, last good state kept · 130 interrupted, can be resumed.
 """
 
+_AUDITED = "It ends with 0 whatever the verdict is; with --state it ends with 3 while something is left."
+
+_VERIFIED = "It ends with 3 where something does not hold."
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; ``arguments`` are those of the process if left out."""
@@ -92,8 +96,8 @@ def _application(session: Session) -> App:
         (demo, {}),
         (unlearn, {"help_epilogue": f"{preset_defaults()}\n\n{_STATUSES}"}),
         (resume, {}),
-        (audit, {}),
-        (verify, {}),
+        (audit, {"help_epilogue": f"{_AUDITED}\n\n{_STATUSES}", "default_parameter": Parameter(consume_multiple=True)}),
+        (verify, {"help_epilogue": f"{_VERIFIED}\n\n{_STATUSES}"}),
         (report, {}),
         (evaluate, {}),
         (generate, {}),

@@ -7,7 +7,6 @@ from rich.table import Table
 
 from ganforget.cli.session import Session
 from ganforget.experiments.options import ReproduceOptions
-from ganforget.report.numerals import plural
 
 if TYPE_CHECKING:
     from ganforget.experiments.reproduce import Reproduced
@@ -73,6 +72,8 @@ def _listing() -> Table:
 
 
 def _plan(one: "Reproduced") -> list[str]:
+    from ganforget.report.numerals import plural
+
     runs = {c.hash: c for c in one.configurations}
     states = {c.hash: "failed" for c in one.failed} | {c.hash: "to run" for c in one.missing}
     missing, failed = (list(states.values()).count(state) for state in ("to run", "failed"))

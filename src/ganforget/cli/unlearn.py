@@ -8,7 +8,7 @@ from ganforget.cli.session import Session
 from ganforget.cli.tables import copies_rows, facts_table, measures_table, verdict_lines
 from ganforget.options import UnlearnOptions
 from ganforget.unlearning.config import CascadeConfig
-from ganforget.unlearning.presets import PAPER
+from ganforget.unlearning.presets import DEFAULT_CLASS, PAPER
 
 if TYPE_CHECKING:
     from ganforget.api.unlearning import UnlearningResult
@@ -55,7 +55,13 @@ def preset_defaults() -> str:
     steps = {"max_steps": CascadeConfig.max_steps, "schedule_steps": CascadeConfig.schedule_steps}
     ours = ", ".join(f"--{name.replace('_', '-')} {value}" for name, value in steps.items())
     paper = ", ".join(f"--{name.replace('_', '-')} {PAPER.get(name, value)}" for name, value in steps.items())
-    return f"Defaults by preset: with default, {ours}; with paper, {paper}, --fake-label 0.1, --destination paper."
+    of_class = "; ".join(
+        f"{of['max_steps']} and {of['schedule_steps']} with {substitute}" for substitute, of in DEFAULT_CLASS.items()
+    )
+    return (
+        f"Defaults by preset: with default, {ours} (of a class {of_class}); with paper, {paper}, --fake-label 0.1, "
+        "--destination paper."
+    )
 
 
 def _plan_rows(plan: dict[str, Any]) -> list[tuple[str, object]]:

@@ -38,7 +38,7 @@ def downstream_accuracy(G: ImageGenerator, reference: Reference) -> float | None
     samples = generate(G, drawn, count=count, seed=seed, name="evaluation/downstream", device=reference.device)
     train = ImageDataset(samples.numpy(), drawn, G.c_dim, ("",) * count)
     plan = _plan(classifier.record, seed)
-    network = train_classifier(train, classifier.network.config, plan, device=reference.device)
+    network = train_classifier(train, classifier.network.config, plan, device=reference.device).to(reference.device)
     return classifier_accuracy(network, holdout.subset(kept))
 
 

@@ -67,6 +67,9 @@ class ReproduceOptions:
     outdir: Path = Path("reproduction")
     """Where results.jsonl, the runs and the tables go; finished rows that lie there are not run again."""
 
+    tables_only: bool = False
+    """Run nothing: write the tables of the rows that are there."""
+
     dry_run: bool = False
     """Say what would be run and what is there already; run and write nothing."""
 

@@ -19,7 +19,7 @@ from ganforget.experiments.page import write_markdown, write_page
 from ganforget.experiments.results import SCHEMA_VERSION, read_rows
 from ganforget.experiments.retraining import original_kimg
 from ganforget.experiments.runner import run_configurations, still_to_run
-from ganforget.files import write_json
+from ganforget.files import make_folder, write_json
 from ganforget.progress import Progress, Silent
 from ganforget.report.numerals import plural
 from ganforget.rundir import read_run_config
@@ -60,9 +60,12 @@ def reproduce(names: tuple[str, ...], options: ReproduceOptions, progress: Progr
     everything = [c for _, _, lines in planned for line in lines for c in line.configurations]
     if options.dry_run:
         return [_planned_only(experiment, lines, rows, options) for experiment, _, lines in planned]
-    if missing := still_to_run(everything, rows, retry=options.retry):
-        _require_what_runs_need(missing[0].target, options)
-    rows = run_configurations(everything, options, progress)
+    if options.tables_only:
+        make_folder(options.outdir)
+    else:
+        if missing := still_to_run(everything, rows, retry=options.retry):
+            _require_what_runs_need(missing[0].target, options)
+        rows = run_configurations(everything, options, progress)
     progress.stage("Writing the tables")
     return [_write(experiment, plan, lines, rows, options) for experiment, plan, lines in planned]
 

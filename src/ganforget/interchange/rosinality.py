@@ -67,12 +67,14 @@ def describe_rosinality(path: Path) -> dict[str, Any]:
     try:
         gan = read_rosinality(path)
     except ModelFileError as error:
-        return {"problem": str(error), "networks": {}}
+        return {"problem": str(error), "networks": {}, "outside": [], "outside_count": 0}
     facts = {}
     for name, network in (("g_ema", gan.G), ("d", gan.D)):
         count = sum(p.numel() for p in network.parameters())
-        facts[name] = {"parameters": count, "img_resolution": network.img_resolution, "c_dim": 0}
-    return {"problem": None, "networks": facts, "args": gan.config.training["imported"]["args"]}
+        size = {"img_resolution": network.img_resolution, "img_channels": network.img_channels, "c_dim": 0}
+        facts[name] = {"parameters": count, **size}
+    args = gan.config.training["imported"]["args"]
+    return {"problem": None, "networks": facts, "outside": [], "outside_count": 0, "args": args}
 
 
 def _networks(path: Path) -> dict[str, Any]:

@@ -100,6 +100,8 @@ def _wide_batch(mode: Mode, n_forget: int) -> dict[str, Any]:
 def _destination(options: UnlearnOptions, task: Task) -> Destination:
     """Return the destination that was asked for, or the default of the task."""
     if options.preset == "paper":
+        if options.destination == "separated":
+            raise InputError("--preset paper ends by the paper's own rule; leave --destination separated out.")
         return "paper"
     if options.destination == "default":
         return "calibrated" if task == "item" and options.fake_label == "auto" else "separated"
