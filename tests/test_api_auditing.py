@@ -1,6 +1,7 @@
 """An audit from end to end on small GANs: files, verdict, resume, certificate, state."""
 
 import json
+import re
 import shutil
 import signal
 from dataclasses import dataclass, replace
@@ -459,3 +460,8 @@ def test_state_lists_and_deletes(world: World, tmp_path: Path, capsys: pytest.Ca
     left = json.loads(capsys.readouterr().out)["remains"]
     assert any("of G_ema are the original's" in item["what"] and not item["deletable"] for item in left)
     assert any("w_avg" in item["what"] for item in left)
+    assert main(["audit", "--state", str(run), "--original", str(world.original)]) == 3
+    told = capsys.readouterr().out
+    assert str(run / "model" / "model.safetensors") in told.splitlines(), "whole, however narrow the terminal"
+    assert "w_avg, the mean latent, is the original's" in told
+    assert re.search(r"Left: \d+, \d+ of which --delete does not remove\.", told)

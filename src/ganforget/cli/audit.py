@@ -7,7 +7,6 @@ from rich.table import Table
 
 from ganforget.api.audit_options import AuditOptions
 from ganforget.cli.session import Session
-from ganforget.cli.tables import facts_table
 
 __all__ = ["audit", "print_audit"]
 
@@ -73,14 +72,20 @@ def _state(options: AuditOptions, session: Session) -> int:
 
     found = check_state(options)
     remains = found["remains"]
-    rows = [(item["path"], item["what"] + _fate(item)) for item in remains]
+    for item in remains:
+        session.show(item["path"], f"    {item['what']}{_fate(item)}")
     compared = found["original"] or "no original (name it with --original), so weights were not compared"
-    session.show(facts_table([*rows, ("compared with", compared)]))
     left = [item for item in remains if not item["deleted"]]
-    if not left:
-        session.show("Nothing else of the original was found.")
+    session.show(f"Compared with {compared}. {_left(left)}")
     session.emit(found)
     return REMAINS if left else 0
+
+
+def _left(left: list[dict[str, Any]]) -> str:
+    if not left:
+        return "Nothing else of the original was found."
+    kept = sum(not item["deletable"] for item in left)
+    return f"Left: {len(left)}" + (f", {kept} of which --delete does not remove." if kept else ".")
 
 
 def _fate(item: dict[str, Any]) -> str:
