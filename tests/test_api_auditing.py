@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ganforget.api.auditing import resume_audit, run_audit
 from ganforget.api.certifying import _file, verify_certificate, write_certificate
 from ganforget.api.retrained import records_exclusion
 from ganforget.api.training import excluded_hash
+from ganforget.audit.certificate import own_digest
 from ganforget.audit.scorebook import ScoreBook
 from ganforget.cli import main
 from ganforget.data import DataSpec, ForgetSet, forget_random, load_data
@@ -36,6 +38,7 @@ from ganforget.work import Work
 from small_gan import small_gan
 from tiny_gan import only_run
 
+CPU = torch.device("cpu")
 EVERY = ("logan", "d_difference", "rmia", "lira", "nearest_sample", "reconstruction", "relearning")
 
 
@@ -383,9 +386,11 @@ def test_the_certificate_names_nobody_and_can_be_verified(audited: Path, world: 
         "the certificate is whole": True,
         "the unlearned model": True,
         "the unlearned model's file": True,
+        "the unlearned model's configuration": True,
         "the original model": None,
         "the original model's file": None,
         "audit.json beside it": True,
+        "what the certificate says": True,
         "the forgotten images": True,
     }
     assert main(["verify", str(path), "--model", "digits", "--quiet"]) == 3
@@ -411,6 +416,102 @@ def test_a_run_brings_its_holdout_images(world: World, tmp_path: Path):
     completed = _completed(options(world, tmp_path), {"options": recorded})
     assert completed.holdout_path == Path("unseen")
     assert AuditOptions.from_plain({"model": "m", "holdout_path": "unseen"}).holdout_path == Path("unseen")
+
+
+def rename_role(files: dict[str, Any]) -> None:
+    role = 'x"/><h1>Matched</h1>'
+    files["scores"]["logan"][role] = files["scores"]["logan"].pop("unlearned")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda files: files["audit"].pop("power"),
+        lambda files: files["audit"].pop("images"),
+        lambda files: files["audit"]["attacks"][0].update(name="<b>"),
+        lambda files: files["scores"]["logan"]["unlearned"].update(forget=[], holdout=[]),
+        rename_role,
+    ],
+    ids=["no power", "no images", "attack", "no scores", "role"],
+)
+def test_a_damaged_audit_is_a_sentence(audited: Path, tmp_path: Path, damage: Callable[[dict[str, Any]], object]):
+    files = {name: json.loads((audited / f"{name}.json").read_text()) for name in ("audit", "scores")}
+    damage(files)
+    for name, content in files.items():
+        write_json(tmp_path / f"{name}.json", content)
+    with pytest.raises(InputError, match="damaged"):
+        write_audit_report(tmp_path)
+    assert not (tmp_path / "report.html").exists()
+
+
+def rewritten(path: Path, tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """Return a copy of a certificate that was changed and given a digest of its own, beside the true audit.json."""
+    content = json.loads(path.read_text())
+    change(content)
+    del content["digest"]
+    for name in ("audit.json", "certificate.salt"):
+        shutil.copy(path.parent / name, tmp_path)
+    (tmp_path / "certificate.json").write_text(json.dumps(content | {"digest": own_digest(content)}))
+    return tmp_path / "certificate.json"
+
+
+def test_a_certificate_that_says_other_things_than_its_audit_does_not_hold(audited: Path, tmp_path: Path):
+    changed = rewritten(audited / "certificate.json", tmp_path, lambda c: c["audit"].update(verdict="matched!"))
+    checks = {c.what: c for c in verify_certificate(changed)}
+    assert checks["the certificate is whole"].holds
+    assert checks["audit.json beside it"].holds
+    assert checks["what the certificate says"].holds is False
+    assert checks["what the certificate says"].detail == "audit.json says otherwise of: audit"
+
+
+def test_the_same_weights_used_otherwise_are_another_network(audited: Path, world: World, tmp_path: Path):
+    shutil.copytree(world.unlearned, tmp_path / "run")
+    path = tmp_path / "run" / "model" / "config.json"
+    config = json.loads(path.read_text())
+    config["G"]["mapping_kwargs"] = {**config["G"].get("mapping_kwargs", {}), "lr_multiplier": 1.0}
+    path.write_text(json.dumps(config))
+    found = verify_certificate(audited / "certificate.json", model=str(tmp_path / "run"))
+    checks = {c.what: c.holds for c in found}
+    assert checks["the unlearned model"] is True
+    assert checks["the unlearned model's configuration"] is False
+
+
+def test_a_certificate_has_what_qualifies_its_verdict(audited: Path):
+    certified, audit = (json.loads((audited / f"{n}.json").read_text()) for n in ("certificate", "audit"))
+    found = certified["audit"]
+    assert found["by_network"].keys() == audit["verdict"]["by_network"].keys()
+    assert found["warnings"] == audit["warnings"]
+    assert found["random_forget_set"] is audit["random_forget_set"]
+    assert len(found["retrained_recorded"]) == len(audit["retrained"])
+
+
+def test_a_word_in_a_file_is_no_random_draw(world: World, tmp_path: Path):
+    saved = json.loads(world.forget.read_text())
+    assert resolve_audit(options(world, tmp_path), CPU).subject.exchangeable
+    (tmp_path / "forget.json").write_text(json.dumps(saved | {"selection": {**saved["selection"], "seed": 999}}))
+    assert not resolve_audit(options(world, tmp_path, forget=tmp_path / "forget.json"), CPU).subject.exchangeable
+
+
+def test_another_forget_set_or_original_than_the_runs_is_told(world: World, tmp_path: Path):
+    run = tmp_path / "run"
+    shutil.copytree(world.unlearned, run)
+    config = json.loads((run / "config.json").read_text())
+    write_json(run / "config.json", config | {"model_hash": model_hash(load_gan(world.original / "model"))})
+    asked = options(world, tmp_path, model=str(run), forget_random=4, original=str(world.retrained[0]))
+    warnings = " ".join(resolve_audit(asked, CPU).warnings)
+    assert "The run forgot 8 images, and 4 of them are among the 4 that are audited" in warnings
+    assert "is not the GAN that" in warnings
+
+
+def test_a_single_image_is_audited_without_relearning(world: World, tmp_path: Path):
+    task = resolve_audit(options(world, tmp_path, forget_random=1), CPU)
+    assert not [name for name in task.attacks if "relearning" in name]
+    assert "Relearning needs two forget images" in " ".join(task.warnings)
+
+
+def test_a_training_is_not_cleaned_up(world: World, capsys: pytest.CaptureFixture):
+    assert main(["audit", "--state", str(world.retrained[0]), "--delete"]) == 2
+    assert "is a training and not a run of unlearning" in " ".join(capsys.readouterr().err.split())
 
 
 def test_state_lists_and_deletes(world: World, tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -19,6 +19,7 @@ from ganforget.data import (
     forget_names,
     forget_random,
     image_hash,
+    is_random_draw,
     load_data,
 )
 from ganforget.errors import ForgetSetError, InputError
@@ -77,6 +78,15 @@ def test_random_sets_are_prefixes_of_one_permutation(count, seed):
     assert len(set(small.indices or ())) == count
     assert set(small.indices or ()) < set(large.indices or ())
     assert small.selection == {"random": count, "seed": seed}
+
+
+def test_a_random_draw_is_known_by_drawing_it_again(train):
+    drawn = forget_random(train, 5, seed=3)
+    assert is_random_draw(drawn, train)
+    claimed = replace(forget_indices(train, [0, 1, 2, 3, 4]), selection=drawn.selection)
+    assert not is_random_draw(claimed, train)
+    assert not is_random_draw(replace(drawn, selection={"random": 5}), train)
+    assert not is_random_draw(forget_indices(train, drawn.indices), train)
 
 
 def test_random_sets_depend_on_the_seed_alone(train):

@@ -10,17 +10,21 @@ from ganforget.api.audit_options import AuditOptions
 from ganforget.api.model import load_model
 from ganforget.api.retrained import records_exclusion, require_distinct
 from ganforget.api.selection import choose_forget_set, find_copies
-from ganforget.api.task import load_training_data, trained_with_mirror
+from ganforget.api.task import load_training_data, provenance_warnings, trained_with_mirror
 from ganforget.audit.attacks.registry import ATTACKS
 from ganforget.audit.knowledge import FULL, QUICK
 from ganforget.audit.subject import AuditSubject, audit_images
-from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet, did_you_mean
+from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet, did_you_mean, image_hashes, is_random_draw
 from ganforget.errors import ForgetSetError, InputError, ModelFileError
 from ganforget.files import read_json
 from ganforget.models.gan import Gan, model_hash
+from ganforget.models.scoring import companion_count
 from ganforget.rundir import read_run_config
 
 __all__ = ["AuditTask", "resolve_audit"]
+
+_TRAINED_HOLDOUT = 0.02
+"""Most of the holdout images that may be equal to training images: data sets have a few such copies."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,13 +59,14 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
             f"{options.original} is no longer the model that {options.model} was unlearned from; name that one with "
             "--original."
         )
-    _require_like(unlearned, original, options.original)
+    _require_like(unlearned, original, options.original, latents=True)
+    warnings = _other_original(options, run, unlearned, original)
     mirror = trained_with_mirror(original, options.mirror)
     splits = load_training_data(_data(options, original), original, mirror=mirror)
     forget = _forget_set(options, splits, original, mirror=mirror)
     retrained = [load_model(folder) for folder in options.retrained]
     verified = _verified(options, retrained, unlearned, original, forget, splits.record["train_hash"])
-    warnings = [
+    warnings += [
         f"{folder} does not record what it was trained without; that it never saw them is trusted."
         for folder, known in zip(options.retrained, verified, strict=True)
         if not known
@@ -77,8 +82,12 @@ def resolve_audit(options: AuditOptions, device: torch.device) -> AuditTask:
         whole_holdout=options.whole_holdout,
         neighbours="relearning_neighbours" in attacks,
     )
-    warnings += find_copies(forget, splits, include=False)[2]
-    exchangeable = "random" in forget.selection
+    if not len(images.few):
+        attacks = tuple(name for name in attacks if not name.startswith("relearning"))
+        warnings.append("Relearning needs two forget images, and there is one: it was left out.")
+    warnings += _data_warnings(forget, splits, run, original)
+    warnings += _other_images(options, run, forget)
+    exchangeable = is_random_draw(forget, splits.train)
     gans = [gan.to(device) for gan in (unlearned, original, *retrained)]
     subject = AuditSubject(gans[0], gans[1], tuple(gans[2:]), images, budget, options.seed, exchangeable)
     return AuditTask(options, subject, splits, forget, attacks, run, results, verified, tuple(warnings))
@@ -91,6 +100,48 @@ def _unlearning_run(folder: Path) -> dict[str, Any] | None:
         return read_run_config(folder, "unlearn")
     except InputError:
         return None
+
+
+def _other_original(options: AuditOptions, run: dict[str, Any] | None, unlearned: Gan, original: Gan) -> list[str]:
+    """Return a warning where the original is not the GAN that the unlearned one records it was made from."""
+    recorded = {(run or {}).get("model_hash"), (unlearned.config.training.get("unlearned") or {}).get("original")}
+    if not recorded - {None, ""} or model_hash(original) in recorded:
+        return []
+    return [
+        f"{options.original} is not the GAN that {options.model} records it was unlearned from: what is said of the "
+        "original, and whether an attack works at all, is of another GAN."
+    ]
+
+
+def _data_warnings(forget: ForgetSet, splits: DataSplits, run: dict[str, Any] | None, original: Gan) -> list[str]:
+    """Return what speaks against these data; InputError where many unseen images were trained on."""
+    begun = ((run or {}).get("data") or {}).get("train_hash")
+    warnings = []
+    if begun not in (None, splits.record["train_hash"]):
+        warnings.append("The run was made with other training images than these data hold: check --data.")
+    warnings += provenance_warnings(original, splits)
+    trained = set(image_hashes(splits.train.images))
+    known = sum(digest in trained for digest in image_hashes(splits.holdout.images))
+    if known > _TRAINED_HOLDOUT * len(splits.holdout):
+        raise InputError(
+            f"{known} of the {len(splits.holdout)} images that were never trained on are training images: the data are "
+            "not divided as they were, or --holdout-path names the wrong ones."
+        )
+    return warnings + find_copies(forget, splits, include=False, advice="")[2]
+
+
+def _other_images(options: AuditOptions, run: dict[str, Any] | None, forget: ForgetSet) -> list[str]:
+    """Return a warning where the forget set is not the one of the run that is audited."""
+    path = Path(str(options.model)) / "forget_set.json"
+    if run is None or not path.is_file():
+        return []
+    own, given = set(ForgetSet.read(path).hashes), set(forget.hashes)
+    if own == given:
+        return []
+    return [
+        f"The run forgot {len(own)} images, and {len(own & given)} of them are among the {len(given)} that are "
+        "audited: nothing is said of the others."
+    ]
 
 
 def _results(options: AuditOptions) -> dict[str, Any]:
@@ -148,13 +199,17 @@ def _forget_set(options: AuditOptions, splits: DataSplits, original: Gan, *, mir
         raise ForgetSetError("The audit needs the training data that the forget images come from; name them.")
     if original.G.c_dim and splits.train.labels is None:
         raise ForgetSetError("The model is conditional, so images need labels; add dataset.json.")
+    if forget.classes and not original.G.c_dim:
+        raise ForgetSetError("The model has no labels, so that no class can be audited; name its images one by one.")
     return forget
 
 
-def _require_like(gan: Gan, original: Gan, name: str) -> None:
-    """Raise ModelFileError where two GANs do not make the same kind of images."""
-    for field in ("img_resolution", "img_channels", "c_dim"):
-        have, expected = getattr(gan.G, field), getattr(original.G, field)
+def _require_like(gan: Gan, original: Gan, name: str, *, latents: bool) -> None:
+    """Raise ModelFileError where two GANs do not make and score images alike, with ``latents`` from alike latents."""
+    fields = ("img_resolution", "img_channels", "c_dim", *(("z_dim", "w_dim") if latents else ()))
+    found = {field: (getattr(gan.G, field), getattr(original.G, field)) for field in fields}
+    found["minibatch group"] = (companion_count(gan.D) + 1, companion_count(original.D) + 1)
+    for field, (have, expected) in found.items():
         if have != expected:
             raise ModelFileError(
                 f"{name} has {field} {have}, the original {expected}; they are no versions of one GAN."
@@ -167,7 +222,7 @@ def _verified(
     """Return which retrained GANs record that they saw no forget image; InputError where one is none at all."""
     verified = []
     for folder, gan in zip(options.retrained, retrained, strict=True):
-        _require_like(gan, original, str(folder))
+        _require_like(gan, original, str(folder), latents=bool(forget.classes))  # a class is looked for in them
         verified.append(records_exclusion(folder, gan, forget, train_hash))
     if retrained:
         audited = {"original": model_hash(original), "unlearned": model_hash(unlearned)}

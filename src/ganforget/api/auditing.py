@@ -24,7 +24,7 @@ from ganforget.devices import choose_device
 from ganforget.errors import InputError
 from ganforget.files import write_json
 from ganforget.interruption import StopRequest, stop_on_signal
-from ganforget.models.gan import model_hash
+from ganforget.models.gan import configuration_hash, model_hash
 from ganforget.progress import Progress, Silent
 from ganforget.report.audit_page import write_audit_report
 from ganforget.rundir import circumstances, new_run, plain_options, read_run_config
@@ -219,12 +219,13 @@ def _audit(
                     for folder, known in zip(options.retrained, task.verified, strict=True)
                 ],
                 "model_hashes": _hashes(task),
+                "configurations": {role: configuration_hash(gan) for role, gan in subject.gans.items()},
                 "method": {
                     key: task.results.get(key) for key in ("mode", "substitute", "preset", "destination", "seed")
                 },
                 "task": forget.task,
                 "classes": list(forget.classes),
-                "n_forget": len(forget),
+                "n_forget": forget.unmirrored,
                 "random_forget_set": subject.exchangeable,
                 "data": task.splits.record,
                 "images": {

@@ -5,11 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from ganforget.api.model import find_model, load_model
-from ganforget.audit.certificate import certificate, file_hash, new_salt, own_digest, read_certificate, salted
+from ganforget.audit.certificate import (
+    certificate,
+    contradicts,
+    file_hash,
+    new_salt,
+    own_digest,
+    read_certificate,
+    salted,
+)
 from ganforget.data import ForgetSet, forget_folder
 from ganforget.errors import InputError
 from ganforget.files import read_json, write_bytes, write_json
-from ganforget.models.gan import Gan, model_hash
+from ganforget.models.gan import Gan, configuration_hash, model_hash
 
 __all__ = ["SALT_FILE", "Check", "verify_certificate", "write_certificate"]
 
@@ -28,6 +36,10 @@ def write_certificate(run: Path) -> Path:
         "model_after": file_hash(_file(options["model"])),
         "audit": file_hash(run / "audit.json"),
     }
+    for role in ("original", "unlearned"):
+        name = options["original" if role == "original" else "model"]
+        if model_hash(load_model(name)) != audit["model_hashes"][role]:
+            raise InputError(f"{name} has changed while it was audited; the audit {run} gets no certificate.")
     content = certificate(audit, config, ForgetSet.read(run / "forget_set.json").hashes, salt, files)
     write_bytes(run / SALT_FILE, f"{salt}\n".encode())
     write_json(run / "certificate.json", content)
@@ -77,9 +89,8 @@ def verify_certificate(
         before = None if original is None else load_model(original)
         checks.append(_model("the original model", before, content["model_hashes"]["original"]))
         checks.append(_model_file("the original model's file", original, content["files"]["model_before"]))
-        audit = path.parent / "audit.json"
-        same = file_hash(audit) == content["files"]["audit"] if audit.exists() else None
-        checks.append(Check("audit.json beside it", same, "sha256 of the file" if audit.exists() else "not there"))
+        checks += _configurations(content["configurations"], unlearned=gan, original=before)
+        checks += _audit(path.parent / "audit.json", content)
         checks.append(_forgotten(content["asked"], forget, salt or path.parent / SALT_FILE, gan))
     except (KeyError, TypeError) as error:
         raise InputError(f"The certificate {path} lacks {error}; it is damaged.") from error
@@ -91,6 +102,29 @@ def _model(what: str, gan: Gan | None, expected: str) -> Check:
         return Check(what, None, "not named")
     found = model_hash(gan)
     return Check(what, found == expected, f"sha256 of every tensor: {found[:16]}…, certified {expected[:16]}…")
+
+
+def _configurations(certified: dict[str, str], **gans: Gan | None) -> list[Check]:
+    """Compare what the networks make of their weights: other numbers in a configuration are another network."""
+    return [
+        Check(
+            f"the {role} model's configuration",
+            configuration_hash(gan) == certified[role],
+            f"sha256 of its arguments: {configuration_hash(gan)[:16]}…, certified {certified[role][:16]}…",
+        )
+        for role, gan in gans.items()
+        if gan is not None
+    ]
+
+
+def _audit(path: Path, content: dict[str, Any]) -> list[Check]:
+    """Compare the audit beside a certificate: its bytes, and what the certificate says of it."""
+    if not path.exists():
+        return [Check("audit.json beside it", None, "not there")]
+    same = Check("audit.json beside it", file_hash(path) == content["files"]["audit"], "sha256 of the file")
+    wrong = contradicts(content, read_json(path, kind="audit"))
+    says = "as audit.json has it" if wrong is None else f"audit.json says otherwise of: {wrong}"
+    return [same, Check("what the certificate says", wrong is None, says)]
 
 
 def _model_file(what: str, name: str | None, expected: str) -> Check:

@@ -63,7 +63,13 @@ def _choose(selection: ForgetSelection, train: ImageDataset | None, *, data: str
     return forget_from(selection.forget, train, data=data, **fits)
 
 
-def find_copies(forget: ForgetSet, splits: DataSplits, *, include: bool) -> tuple[ForgetSet, dict[str, int], list[str]]:
+def find_copies(
+    forget: ForgetSet,
+    splits: DataSplits,
+    *,
+    include: bool,
+    advice: str = " Use --forget-duplicates to forget them too.",
+) -> tuple[ForgetSet, dict[str, int], list[str]]:
     """Count copies of forget images elsewhere, and warn; ``include`` forgets those in the training set too."""
     images = forget.dataset(splits.train).images
     retain = find_duplicates(images, splits.train.images, skip=forget.indices or ())
@@ -76,7 +82,7 @@ def find_copies(forget: ForgetSet, splits: DataSplits, *, include: bool) -> tupl
     if retain.others():
         warnings.append(
             f"{_copies(retain)} of images to forget stay in the training set: forgetting one copy of two is no "
-            "forgetting. Use --forget-duplicates to forget them too."
+            f"forgetting.{advice}"
         )
     if holdout.others():
         warnings.append(f"{_copies(holdout)} of images to forget are in the holdout set, which measures compare with.")

@@ -8,6 +8,7 @@ from ganforget.api.model import load_model
 from ganforget.audit.state_check import find_remains
 from ganforget.data import ForgetSet, cache_folder
 from ganforget.errors import InputError, ModelFileError, OutputError
+from ganforget.models.gan import model_hash
 from ganforget.rundir import read_run_config
 
 __all__ = ["check_state"]
@@ -22,7 +23,11 @@ def check_state(options: AuditOptions) -> dict[str, Any]:
     assert folder is not None
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder} to look into; name a run folder or a model folder.")
-    name = options.original or _recorded(folder)
+    config = _config(folder)
+    if options.delete and config.get("command") == "train":
+        raise InputError(f"{folder} is a training and not a run of unlearning; nothing of it is deleted.")
+    run = config if config.get("command") == "unlearn" else {}
+    name = options.original or (run.get("options") or {}).get("model")
     original = None
     if name is not None:
         try:
@@ -30,6 +35,10 @@ def check_state(options: AuditOptions) -> dict[str, Any]:
         except ModelFileError:
             if options.original is not None:
                 raise
+    if original is not None and run.get("model_hash") not in (None, model_hash(original)):
+        if options.original is not None:
+            raise InputError(f"{name} is not the model that {folder} was unlearned from; name that one.")
+        original = None  # it has changed since: what is said of it would be of another GAN
     remains = find_remains(folder, original, _forgotten(folder), cache_folder("inversions"))
     listed = []
     for remain in remains:
@@ -42,11 +51,12 @@ def check_state(options: AuditOptions) -> dict[str, Any]:
     return {"folder": str(folder), "original": name if original is not None else None, "remains": listed}
 
 
-def _recorded(folder: Path) -> str | None:
+def _config(folder: Path) -> dict[str, Any]:
+    """Return what the folder records of its run; nothing for a model folder."""
     try:
-        return read_run_config(folder, "unlearn")["options"].get("model")
+        return read_run_config(folder)
     except InputError:
-        return None
+        return {}
 
 
 def _forgotten(folder: Path) -> frozenset[str]:

@@ -27,7 +27,14 @@ from ganforget.progress import Progress
 from ganforget.unlearning.config import CascadeConfig
 from ganforget.unlearning.presets import cascade_config
 
-__all__ = ["UnlearningTask", "holdout_warnings", "load_training_data", "resolve_task", "trained_with_mirror"]
+__all__ = [
+    "UnlearningTask",
+    "holdout_warnings",
+    "load_training_data",
+    "provenance_warnings",
+    "resolve_task",
+    "trained_with_mirror",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +135,7 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         splits = load_training_data(spec, original, mirror=mirror, progress=progress)
         if options.classifier is not None:
             find_classifier(splits, options.classifier)  # says here and now what is wrong with it
-    warnings = _provenance(original, splits)
+    warnings = provenance_warnings(original, splits)
     train, name = (None, "folder") if splits is None else (splits.train, splits.name)
     forget = choose_forget_set(options, train, data=name, G=original.G, mirror=mirror)
     if forget.task == "class":
@@ -185,7 +192,8 @@ def _require_pairs(forget: ForgetSet, images: ImageDataset) -> None:
             raise ForgetSetError(f"The data hold 1 image of class {label}; expected at least 2. Forget it by --forget.")
 
 
-def _provenance(original: Gan, splits: DataSplits | None) -> list[str]:
+def provenance_warnings(original: Gan, splits: DataSplits | None) -> list[str]:
+    """Return a warning where the model records that it was trained on other images than the data hold."""
     recorded = original.config.training.get("data", {}).get("train_hash")
     if splits is None or recorded is None or recorded == splits.record["train_hash"]:
         return []

@@ -15,9 +15,19 @@ from typing import Any
 from ganforget.errors import InputError
 from ganforget.files import read_json
 
-__all__ = ["SCHEMA_VERSION", "certificate", "file_hash", "new_salt", "own_digest", "read_certificate", "salted"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "certificate",
+    "certified",
+    "contradicts",
+    "file_hash",
+    "new_salt",
+    "own_digest",
+    "read_certificate",
+    "salted",
+]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 KIND = "ganforget-certificate"
 
 
@@ -53,6 +63,21 @@ def certificate(
 
     The number of forgotten images and a forgotten class are in it; which images they were is not.
     """
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": KIND,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "asked": {**_asked(audit), "salted_hashes": salted(hashes, salt)},
+        "files": files,
+        **certified(audit),
+        "versions": config.get("versions"),
+        "commit": config.get("commit"),
+    }
+    return content | {"digest": own_digest(content)}
+
+
+def certified(audit: dict[str, Any]) -> dict[str, Any]:
+    """Return what a certificate repeats of its audit.json, so that it can be compared with it."""
     attacks = [
         {
             "name": attack["name"],
@@ -62,34 +87,33 @@ def certificate(
         }
         for attack in audit["attacks"]
     ]
-    content = {
-        "schema_version": SCHEMA_VERSION,
-        "kind": KIND,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "asked": {
-            "task": audit["task"],
-            "classes": audit["classes"],
-            "images": audit["n_forget"],
-            "salted_hashes": salted(hashes, salt),
-        },
+    hashes, verdict = audit["model_hashes"], audit["verdict"]
+    kept = ("power", "cannot_claim", "warnings", "random_forget_set", "images", "quick", "seed")
+    return {
         "method": audit["method"],
-        "model_hashes": {role: audit["model_hashes"][role] for role in ("original", "unlearned")},
-        "retrained_hashes": [h for role, h in audit["model_hashes"].items() if role.startswith("retrained")],
-        "files": files,
+        "model_hashes": {role: hashes[role] for role in ("original", "unlearned")},
+        "configurations": {role: audit["configurations"][role] for role in ("original", "unlearned")},
+        "retrained_hashes": [digest for role, digest in hashes.items() if role.startswith("retrained")],
         "audit": {
-            "verdict": audit["verdict"]["verdict"],
-            "reasons": audit["verdict"]["reasons"],
-            "power": audit["power"],
-            "cannot_claim": audit["cannot_claim"],
-            "images": audit["images"],
-            "quick": audit["quick"],
-            "seed": audit["seed"],
+            "verdict": verdict["verdict"],
+            "reasons": verdict["reasons"],
+            "by_network": {name: found["verdict"] for name, found in verdict["by_network"].items()},
+            "retrained_recorded": [found["recorded_without_forget_set"] for found in audit["retrained"]],
+            **{name: audit[name] for name in kept},
             "attacks": attacks,
         },
-        "versions": config.get("versions"),
-        "commit": config.get("commit"),
     }
-    return content | {"digest": own_digest(content)}
+
+
+def _asked(audit: dict[str, Any]) -> dict[str, Any]:
+    return {"task": audit["task"], "classes": audit["classes"], "images": audit["n_forget"]}
+
+
+def contradicts(content: dict[str, Any], audit: dict[str, Any]) -> str | None:
+    """Return the first part of a certificate that says other things than ``audit``, or None."""
+    parts = {**certified(audit), "asked": _asked(audit)}
+    own = {**content, "asked": {key: value for key, value in content["asked"].items() if key != "salted_hashes"}}
+    return next((name for name, value in parts.items() if own.get(name) != value), None)
 
 
 def read_certificate(path: Path) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ganforget.audit.knowledge import Targets
 from ganforget.audit.subject import ORIGINAL, UNLEARNED, AuditSubject
 from ganforget.errors import NumericalError
 from ganforget.files import make_folder, write_bytes
-from ganforget.models.gan import Gan, model_hash
+from ganforget.models.gan import Gan, configuration_hash, model_hash
 
 __all__ = ["ScoreBook"]
 
@@ -109,8 +109,7 @@ class ScoreBook:
 
 def _network(gan: Gan) -> str:
     """Return a digest of a GAN's weights and of how they are used."""
-    used = json.dumps([gan.config.G, gan.config.D], sort_keys=True, default=str)
-    return hashlib.sha256(f"{model_hash(gan)}{used}".encode()).hexdigest()
+    return hashlib.sha256(f"{model_hash(gan)}{configuration_hash(gan)}".encode()).hexdigest()
 
 
 def _labels(images: Targets) -> list[int] | None:

@@ -12,10 +12,12 @@ from ganforget.data.forget_selection import (
     forget_indices,
     forget_names,
     forget_random,
+    is_random_draw,
 )
 from ganforget.data.forget_set import ForgetSet
 from ganforget.data.mirror import mirrored_dataset, with_mirror_images, without_mirror_images
 from ganforget.data.source import DATA_NAMES, DataSpec, class_counts, load_data, take_subset
+from ganforget.data.stored_images import image_hashes
 from ganforget.data.suggestion import did_you_mean
 
 __all__ = [
@@ -39,7 +41,9 @@ __all__ = [
     "forget_random",
     "image_distance",
     "image_hash",
+    "image_hashes",
     "include_duplicates",
+    "is_random_draw",
     "load_data",
     "mirrored_dataset",
     "one_hot",

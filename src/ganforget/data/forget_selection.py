@@ -46,6 +46,19 @@ def forget_random(train: ImageDataset, count: int, *, seed: int = 0, data: str =
     return forget_at(train, order[:count], data=data, selection={"random": count, "seed": seed})
 
 
+def is_random_draw(forget: ForgetSet, train: ImageDataset) -> bool:
+    """Return whether the images are those that the recorded seed draws from ``train``: a word in a file is no draw.
+
+    With copies that were added afterwards it is none any more. Mirror images do not count.
+    """
+    count, seed = (forget.selection.get(name) for name in ("random", "seed"))
+    total = len(train) // 2 if forget.mirrored else len(train)
+    if type(count) is not int or type(seed) is not int or not 1 <= count < total or forget.indices is None:
+        return False
+    drawn = permutation(seed, "forget", total)[:count]
+    return set(forget.indices[: forget.unmirrored]) == {int(index) for index in drawn}
+
+
 def forget_indices(train: ImageDataset, indices: Sequence[int] | np.ndarray, *, data: str = "images") -> ForgetSet:
     """Forget the training images at ``indices``, counted from 0.
 

@@ -1,6 +1,7 @@
 """A GAN on disk: ``config.json`` with the constructor arguments, ``model.safetensors`` with G_ema and D."""
 
 import copy
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,17 @@ from ganforget.errors import ModelFileError, OutputError
 from ganforget.files import make_folder, read_json, write_json, write_through
 from ganforget.models.stylegan2 import Discriminator, Generator
 
-__all__ = ["Gan", "GanConfig", "build_gan", "fill_gan", "load_gan", "model_hash", "save_gan", "save_tensors"]
+__all__ = [
+    "Gan",
+    "GanConfig",
+    "build_gan",
+    "configuration_hash",
+    "fill_gan",
+    "load_gan",
+    "model_hash",
+    "save_gan",
+    "save_tensors",
+]
 
 SCHEMA_VERSION = 1
 
@@ -147,3 +158,11 @@ def model_hash(gan: Gan) -> str:
             digest.update(f"{prefix}.{key}{tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def configuration_hash(gan: Gan) -> str:
+    """Return a sha256 over the arguments of both networks: what is made of the weights."""
+    import hashlib
+
+    arguments = json.dumps([gan.config.G, gan.config.D], sort_keys=True, default=str)
+    return hashlib.sha256(arguments.encode()).hexdigest()

@@ -1,8 +1,10 @@
 """An audit's ``report.html``: lays the files of the run out as one self-contained page, and computes nothing."""
 
+import re
 from pathlib import Path
 from typing import Any
 
+from jinja2 import UndefinedError
 from markupsafe import Markup
 
 from ganforget.errors import InputError
@@ -35,11 +37,23 @@ def write_audit_report(run: Path) -> Path:
         )
     scores = read_json(run / "scores.json", kind="scores file") if (run / "scores.json").exists() else {}
     try:
+        _require_names(audit, scores)
         page = render_page("audit.html.j2", _content(run, audit, scores))
-    except (KeyError, TypeError) as error:
+    except KeyError as error:
         raise InputError(f"{run / 'audit.json'} lacks {error}; the file is damaged.") from error
+    except (TypeError, ValueError, IndexError, AttributeError, UndefinedError) as error:
+        raise InputError(f"{run / 'audit.json'} or scores.json is damaged ({error}).") from error
     write_bytes(run / "report.html", page)
     return run / "report.html"
+
+
+def _require_names(audit: dict[str, Any], scores: dict[str, Any]) -> None:
+    """Raise ValueError for roles and attacks that no audit has: they become ids within the page."""
+    roles = {*audit["model_hashes"], *(role for found in scores.values() for role in found)}
+    names = {*(attack["name"] for attack in audit["attacks"]), *scores}
+    for name in (*roles, *names):
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", name):
+            raise ValueError(f"{name!r} is no name of a GAN or an attack")
 
 
 def _content(run: Path, audit: dict[str, Any], scores: dict[str, Any]) -> dict[str, Any]:
