@@ -1,5 +1,6 @@
 """Which forget images are inverted, and which of them the generator has to give up."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,17 @@ import numpy as np
 import pytest
 
 from ganforget.api.inverting import Inverted, invert_forget_images
-from ganforget.api.task import UnlearningTask, resolve_task
+from ganforget.api.task import UnlearningTask, _calibration, resolve_task
+from ganforget.api.watch import PROBES, watch_discriminator
+from ganforget.errors import InputError
 from ganforget.interruption import StopRequest
 from ganforget.inversion.invert import InversionConfig, invert
 from ganforget.models.latents import latent_statistics
+from ganforget.models.scoring import companion_count
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Silent
+from ganforget.unlearning.material import anchor_pool, fix_images
+from ganforget.work import Work
 from small_runs import save_digits_gan, take_few_steps
 
 COUNT = 24
@@ -86,7 +92,7 @@ def test_other_destinations_give_up_all(model: Path, more: dict[str, Any]):
     if "forget_class" in more:
         more["forget_random"] = None
     _, found = inverted(model, invert=10, **more)
-    assert found.rule == ""
+    assert found.rule == ("" if "forget_class" in more else f"the 10 of {COUNT} images that were inverted")
     assert len(found.images) == len(found.substituted.ws) == 10
 
 
@@ -111,3 +117,59 @@ def test_latents_come_from_the_cache_the_second_time(model: Path):
     assert second.inversion.seconds == first.inversion.seconds, "they cost what they cost"
     assert second.substituted.ws.equal(first.substituted.ws)
     assert second.inversion.work == first.inversion.work
+
+
+def test_images_that_were_not_inverted_are_told(model: Path):
+    task, found = inverted(model, destination="separated", invert=5)
+    assert found.rule == f"the 5 of {COUNT} images that were inverted"
+    assert "5 of the 24 images are inverted: the others get no substitute" in " ".join(task.warnings)
+    task, found = inverted(model, invert=20)
+    assert "of 20 (of 24) images that the original made better" in found.rule
+
+
+def test_what_cannot_work_is_told_before_the_run(model: Path):
+    task = resolve_task(UnlearnOptions(str(model), "digits", forget_random=8, max_steps=3, schedule_steps=9))
+    assert "At most 3 steps are taken and the schedule has 9" in " ".join(task.warnings)
+    with pytest.raises(InputError, match="nothing draws G to its substitutes"):
+        resolve_task(UnlearnOptions(str(model), "digits", forget_random=8, lambda1=0.0))
+
+
+def test_few_unseen_images_calibrate_nothing(model: Path, tmp_path: Path):
+    """All of them measure, and samples stand for them."""
+    task = resolve_task(UnlearnOptions(str(model), "digits", forget_random=8))
+    assert task.splits is not None
+    assert len(task.calibration) > 100
+    few = replace(task.splits, holdout=task.splits.holdout.subset(np.arange(20)))
+    calibration, warnings = _calibration(few)
+    assert len(calibration) == 0
+    assert "all 20 measure" in warnings[0]
+    none = replace(task.splits, holdout=task.splits.holdout.subset(np.arange(0)))
+    assert _calibration(none)[1] == []
+
+
+@pytest.mark.parametrize(("images", "aside"), [(16, False), (40, True)])
+def test_of_few_images_none_are_kept_aside_as_probes(model: Path, images: int, aside: bool):
+    task = resolve_task(UnlearnOptions(str(model), "digits", forget_random=images, destination="separated"))
+    gan, work = task.original, Work()
+    samples = anchor_pool(gan, np.arange(10), PROBES + companion_count(gan.D), seed=1, work=work)
+    labels = task.forget_images.one_hot()
+    forget = fix_images(gan.D, task.forget_images.tensor(), labels, work)
+    _, check, _ = watch_discriminator(task, forget, samples, work)
+    assert (len(check.probes) < PROBES) is aside
+    assert len(check.probes) >= 16
+
+
+def test_images_of_one_label_are_told_but_a_random_draw_is_not(model: Path, tmp_path: Path):
+    assert not [
+        w for w in resolve_task(UnlearnOptions(str(model), "digits", forget_random=24)).warnings if "label" in w
+    ]
+    train = resolve_task(UnlearnOptions(str(model), "digits", forget_random=1)).splits.train  # type: ignore[union-attr]
+    assert train.labels is not None
+    eights = np.flatnonzero(train.labels == 8)[:12]
+    (tmp_path / "eights.txt").write_text("\n".join(map(str, eights)))
+    warnings = resolve_task(UnlearnOptions(str(model), "digits", forget=tmp_path / "eights.txt")).warnings
+    assert "100% of the images to forget have label 8" in " ".join(warnings)
+    mixed = [int(np.flatnonzero(train.labels == label)[0]) for label in range(10)]
+    (tmp_path / "mixed.txt").write_text("\n".join(map(str, mixed)))
+    warnings = resolve_task(UnlearnOptions(str(model), "digits", forget=tmp_path / "mixed.txt")).warnings
+    assert "label" not in " ".join(warnings)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -81,3 +82,19 @@ def test_a_destination_narrower_than_what_is_known_is_said(
     found = [sentence for sentence in warnings if sentence.startswith("auc_ut 0.57 is known to ±0.12 only")]
     assert len(found) == said
     assert not said or "8 forget images and 163 never trained on" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("classes", "size", "forgotten", "shown"),
+    [(10, 32, (7,), 10), (24, 64, (), 24), (1000, 64, (3, 500), 24), (100, 1024, (99,), 12), (100, 4096, (99,), 2)],
+)
+def test_of_very_many_classes_the_forgotten_and_the_first_are_shown(
+    classes: int, size: int, forgotten: tuple[int, ...], shown: int
+):
+    """A sheet of all classes would be more than memory holds, and more than Pillow opens."""
+    G: Any = SimpleNamespace(c_dim=classes, img_resolution=size)
+    found = measuring._shown_classes(G, forgotten).tolist()
+    assert len(found) == shown
+    assert found == sorted(set(found))
+    assert set(forgotten) <= set(found)
+    assert set(range(shown - len(forgotten))) <= set(found)

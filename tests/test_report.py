@@ -382,6 +382,20 @@ def test_everything_is_escaped(tmp_path: Path):
     assert "{{ 7*7 }}{% raw %} {0.x}" in found.text
 
 
+def test_rows_are_called_by_the_classes_that_they_show(tmp_path: Path):
+    """Of very many classes not all are shown."""
+    run = picture_run(tmp_path, "class")
+    content = json.loads((run / "results.json").read_text())
+    rows = content["images"]["sample_rows"]
+    labels = [*range(rows - 1), 500]
+    content |= {"classes": [500], "images": content["images"] | {"sample_labels": labels}}
+    write_json(run / "results.json", content)
+    page = Page(write_report(run).read_text())
+    (marker, *_) = [item for item in page.all("i") if item.get("class") == "marker"]
+    assert marker["style"].startswith(f"top: {100 * (rows - 1) / rows:.4f}%")
+    assert " 500 " in f" {' '.join(page.text.split())} "
+
+
 def test_class_labels_that_are_no_numbers_do_not_reach_a_style(tmp_path: Path):
     run = picture_run(tmp_path, "class")
     write_json(run / "results.json", results("class", classes=[HOSTILE, True, -3, 1e9]))

@@ -21,7 +21,7 @@ from ganforget.training.loop import Tick, TrainingBatches, train, training_step
 from ganforget.training.losses import path_length_loss, path_lengths
 from ganforget.training.networks import network_config
 from ganforget.training.state import TrainingState, load_state, new_state, optimizer_tensors, save_state
-from small_gan import CPU, randn, same_weights, small_data, some_labels
+from small_gan import CPU, randn, same_weights, small_data, small_gan, some_labels
 
 DATA = small_data(20)
 SIZES: dict[str, Any] = {"z_dim": 8, "w_dim": 8, "channel_base": 64, "channel_max": 8, "batch_size": 8}
@@ -433,6 +433,18 @@ def test_the_speed_of_big_networks_is_taken_from_two_steps(monkeypatch: pytest.M
     monkeypatch.setattr(speed, "time", SimpleNamespace(perf_counter=lambda: clock))
     assert speed.seconds_per_kimg(network_config(CONFIG, DATA), CPU) == pytest.approx((9 + 15) / 16 / batch * 1000)
     assert steps == [0, 1, 0, 1], "each is taken once before it is timed"
+
+
+@pytest.mark.parametrize(("group", "batch"), [(3, 63), (6, 60), (32, 64), (100, 64), (4, 64), (None, 64)])
+def test_the_speed_is_of_whole_minibatch_groups(monkeypatch: pytest.MonkeyPatch, group: int | None, batch: int):
+    sizes = []
+    monkeypatch.setattr(speed, "_seconds", lambda _, config, __: sizes.append(config.batch_size) or 1.0)
+    assert speed.seconds_per_kimg(small_gan(group=group).config, CPU) == pytest.approx(1000 / batch)
+    assert set(sizes) == {batch}
+
+
+def test_the_speed_of_an_odd_group_can_be_taken():
+    assert speed.seconds_per_kimg(small_gan(group=3).config, CPU) > 0
 
 
 def test_the_speed_is_of_the_real_step():

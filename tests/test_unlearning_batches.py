@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ganforget.unlearning.batches import cyclic, forget_count, head_logits, latent_batch, rows_of
+from ganforget.unlearning.batches import cyclic, forget_count, head_logits, latent_batch, latent_count, rows_of
 from small_gan import CPU, small_cascade, small_gan
 
 
@@ -38,6 +38,12 @@ def test_a_batch_is_its_step_alone():
 def test_batches_are_whole_groups(images: int, batch_size: int, group: int | None, count: int):
     cascade = small_cascade(small_gan(group=group), count=images, batch_size=batch_size)
     assert forget_count(cascade) == count
+
+
+@pytest.mark.parametrize(("images", "most", "count"), [(1, 4, 4), (8, 20, 8), (64, 20, 20), (64, None, 16)])
+def test_a_step_of_g_takes_no_groups(images: int, most: int | None, count: int):
+    """Official networks for CIFAR-10 have groups of 32, which G's step never sees."""
+    assert latent_count(small_cascade(small_gan(group=32), count=images, batch_size=16), most) == count
 
 
 def test_without_minibatch_statistics_any_number_will_do():

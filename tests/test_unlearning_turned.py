@@ -70,13 +70,35 @@ def test_what_is_drawn_when_it_is_asked_for_is_turned_alike(monkeypatch: pytest.
     pixels = np.random.default_rng(0).integers(0, 256, (2, *drawn.shape[1:]), dtype=np.uint8)
     loaded = LoadedPictures(ImageDataset(pixels, None, 0, ("a", "b")), "cpu")
     kept = turned_away(fixed(drawn[:], labels), fixed(loaded[:], of))
-    monkeypatch.setattr(turned, "_COMPARED_VALUES", 7 * math.prod(drawn.shape[1:]))
+    monkeypatch.setattr(turned, "_AT_ONCE", 7 * math.prod(drawn.shape[1:]))
     asked = turned_away(replace(fixed(drawn[:], labels), images=drawn), replace(fixed(loaded[:], of), images=loaded))
     assert isinstance(asked, TurnedPictures)
     rows = torch.tensor([5, 39, 0, 5])
     assert not torch.equal(asked[torch.arange(40)], drawn[:])
     assert torch.allclose(asked[torch.arange(40)], cast(torch.Tensor, kept), atol=1e-6)
     assert torch.equal(asked[rows], asked[torch.arange(40)][rows])
+
+
+def test_large_images_are_compared_in_small_and_loaded_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(turned, "_COMPARED_SIZE", 4)
+    monkeypatch.setattr(turned, "_AT_ONCE", 5 * 64)
+    anchors, forget = randn(40, 1, 8, 8, seed=1), randn(12, 1, 8, 8, seed=2)
+    asked: list[int] = []
+
+    class Loaded:
+        shape = forget.shape
+
+        def __len__(self) -> int:
+            return len(forget)
+
+        def __getitem__(self, rows: torch.Tensor) -> torch.Tensor:
+            asked.extend(rows.tolist())
+            return forget[rows]
+
+    found = turned._distances(cast(LoadedPictures, Loaded()), anchors)
+    assert asked == list(range(12))
+    small = [torch.nn.functional.avg_pool2d(images, 2).flatten(1) for images in (forget, anchors)]
+    assert torch.allclose(found, torch.cdist(*small), atol=1e-5)
 
 
 def test_g_is_held_to_the_turned_images():

@@ -56,7 +56,8 @@ def nearest_other_class(w_0: Latents, means: ClassMeans, labels: LabelNumbers, f
     """
     if bool(forbidden.all()):
         raise InputError("Every class is to be forgotten, so no other class is left as a substitute; use average.")
-    distance = (w_0[:, None] - means[None, :, None]).square().sum(dim=[2, 3])  # [N, classes]
+    # ‖w_0‖² is alike for all classes; the rest takes no memory of images × classes × layers × widths
+    distance = w_0.shape[1] * means.square().sum(dim=1) - 2 * w_0.sum(dim=1) @ means.T  # [N, classes]
     distance = distance.masked_fill(forbidden[None], torch.inf)
     distance[torch.arange(len(labels)), labels] = torch.inf
     assert not bool(distance.isinf().all(dim=1).any()), "the class of a forgotten image is to be forgotten too"

@@ -9,6 +9,7 @@ import torch
 from ganforget.api.task import UnlearningTask
 from ganforget.data import ImageDataset, cache_folder, image_hash
 from ganforget.errors import OutputError
+from ganforget.evaluation.holdout_halves import LEAST_CALIBRATION
 from ganforget.interruption import StopRequest
 from ganforget.inversion.cache import generator_hash, inversion_key, read_inversion, write_inversion
 from ganforget.inversion.invert import Inversion, InversionConfig, invert
@@ -20,7 +21,7 @@ from ganforget.randomness import permutation
 __all__ = ["Inverted", "invert_forget_images"]
 
 _CLASS_INVERSIONS = 64
-_LEAST_UNSEEN, _MOST_UNSEEN = 16, 32
+_MOST_UNSEEN = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +55,13 @@ def invert_forget_images(
     hashes = (task.forget.hashes[at] for at in chosen)
     title = "Inverting the images to forget"
     inversion = _inverted(task, images.subset(chosen), hashes, statistics, progress, stop, title=title)
+    given = f"the {len(chosen)} of {len(images)} images that were inverted" if task.forget.task == "item" else ""
+    all_of_them = "" if len(chosen) == len(images) else given
     if task.config.destination != "calibrated" or task.config.preset != "default":
-        return Inverted(inversion, inversion, chosen, "")
+        return Inverted(inversion, inversion, chosen, all_of_them)
     unseen = task.calibration[permutation(options.seed, "unseen", len(task.calibration))]
-    unseen = unseen[: min(max(len(chosen), _LEAST_UNSEEN), _MOST_UNSEEN)]
-    if len(unseen) >= _LEAST_UNSEEN:
+    unseen = unseen[: min(max(len(chosen), LEAST_CALIBRATION), _MOST_UNSEEN)]
+    if len(unseen) >= LEAST_CALIBRATION:
         assert task.splits is not None
         others, title = task.splits.holdout.subset(unseen), "Inverting images never trained on"
         hashes = (image_hash(image) for image in others.images)
@@ -67,13 +70,14 @@ def invert_forget_images(
         work.add(beside.work)
         inversion = replace(inversion, seconds=inversion.seconds + beside.seconds, work=work)
         bound, rule = beside.errors.median(), f"made better than the median of {len(unseen)} unseen ones"
-    elif len(chosen) >= _LEAST_UNSEEN:
+    elif len(chosen) >= LEAST_CALIBRATION:
         bound, rule = inversion.errors.median(), "made best"
     else:
-        return Inverted(inversion, inversion, chosen, "")
+        return Inverted(inversion, inversion, chosen, all_of_them)
     needed = torch.nonzero(inversion.errors <= torch.maximum(bound, inversion.errors.min())).flatten()
     substituted = replace(inversion, ws=inversion.ws[needed], errors=inversion.errors[needed])
-    rule = f"the {len(needed)} of {len(chosen)} images that the original {rule}"
+    of_all = "" if len(chosen) == len(images) else f" (of {len(images)})"
+    rule = f"the {len(needed)} of {len(chosen)}{of_all} images that the original {rule}"
     return Inverted(inversion, substituted, chosen[needed.cpu().numpy()], rule)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from ganforget.models.gan import Gan
 from ganforget.models.memory import synthesise
 from ganforget.models.pictures import mean_square
 from ganforget.models.scoring import Companions, companion_count, scores
+from ganforget.models.stylegan2 import Generator
 from ganforget.progress import Progress
 from ganforget.randomness import sample_latents
 from ganforget.unlearning.cascade import Check
@@ -32,6 +34,8 @@ __all__ = ["Measured", "measure_before_and_after"]
 
 _SHOWN_IMAGES = 16
 _SHOWN_SAMPLES = 10
+_SHOWN_CLASSES, _SHOWN_PIXELS = 24, 2**27
+"""Most classes that samples are shown of, and most pixels of a sheet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,7 @@ class Measured:
     strips: dict[str, np.ndarray]
     """Images by file name, uint8 [n, C, H, W]."""
     columns: dict[str, int]
-    images: dict[str, int]
+    images: dict[str, Any]
     leak: str | None
     """What D's scores tell about the forgotten images all the same, in a sentence."""
     warnings: tuple[str, ...] = field(default=())
@@ -99,7 +103,7 @@ def measure_before_and_after(
     if check.reached and not reached:
         warnings.append("The running estimate said that the destination was reached, the measures say that it was not.")
     warnings += measured_warnings(task, after, len(scores_after.get("holdout", [])))
-    strips, columns, images = _pictures(prepared, original, unlearned)
+    strips, columns, images = _pictures(prepared, original, unlearned, task.forget.classes)
     extractor = None if reference is None else reference.extractor
     return Measured(
         before,
@@ -188,8 +192,8 @@ def _reconstruct(task: UnlearningTask, gan: Gan, progress: Progress) -> Measures
 
 @torch.no_grad()
 def _pictures(
-    prepared: Prepared, original: Gan, unlearned: Gan
-) -> tuple[dict[str, np.ndarray], dict[str, int], dict[str, int]]:
+    prepared: Prepared, original: Gan, unlearned: Gan, forgotten: tuple[int, ...]
+) -> tuple[dict[str, np.ndarray], dict[str, int], dict[str, Any]]:
     """Return strips of forgotten images, inversions, substitutes and what the latents give now, and sample sheets."""
     cascade = prepared.cascade
     count = min(_SHOWN_IMAGES, cascade.latents.inverted)
@@ -201,14 +205,22 @@ def _pictures(
         "now": synthesise(unlearned.G, ws),
     }
     columns = dict.fromkeys(tensors, count)
-    rows = original.G.c_dim or 6
+    shown = _shown_classes(original.G, forgotten) if original.G.c_dim else np.arange(6)
+    rows = len(shown)
     z = sample_latents(0, "pictures", range(rows * _SHOWN_SAMPLES), original.G.z_dim).to(ws.device)
-    labels = np.repeat(np.arange(rows), _SHOWN_SAMPLES)
-    c = one_hot(labels, rows).to(ws.device) if original.G.c_dim else None
+    labels = np.repeat(shown, _SHOWN_SAMPLES)
+    c = one_hot(labels, original.G.c_dim).to(ws.device) if original.G.c_dim else None
     for name, gan in (("samples_before", original), ("samples_after", unlearned)):
         tensors[name] = synthesise(gan.G, gan.G.mapping(z, c))
         columns[name] = _SHOWN_SAMPLES
     strips = {name: quantise(images.cpu()).numpy() for name, images in tensors.items()}
     facts = {"tile": original.G.img_resolution, "count": count}
     facts |= {"sample_columns": _SHOWN_SAMPLES, "sample_rows": rows, "conditional": int(original.G.c_dim > 0)}
-    return strips, columns, facts
+    return strips, columns, facts | ({"sample_labels": shown.tolist()} if original.G.c_dim else {})
+
+
+def _shown_classes(G: Generator, forgotten: tuple[int, ...]) -> np.ndarray:
+    """Return the classes that samples are shown of, ascending: of very many the forgotten ones and the first others."""
+    most = max(min(_SHOWN_PIXELS // (_SHOWN_SAMPLES * G.img_resolution**2), _SHOWN_CLASSES), 2)
+    first = [*forgotten, *(label for label in range(G.c_dim) if label not in forgotten)]
+    return np.sort(first[:most])

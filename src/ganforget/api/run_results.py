@@ -1,6 +1,6 @@
 """What results.json of an unlearning run says."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from ganforget.api.preparation import Prepared, distance_rule
 from ganforget.api.task import UnlearningTask
 from ganforget.unlearning.cascade import Check
 from ganforget.unlearning.state import CascadeState
+from ganforget.work import Work
 
 __all__ = ["SCHEMA_VERSION", "run_results"]
 
@@ -20,6 +21,7 @@ def run_results(
     task: UnlearningTask,
     prepared: Prepared,
     state: CascadeState,
+    work: Work,
     check: Check,
     measured: Measured,
     kimg_seconds: float | None,
@@ -33,8 +35,6 @@ def run_results(
         "checks": state.check_seconds,
     }
     total = sum(seconds.values())
-    work = replace(prepared.cascade.work)
-    work.add(state.work)
     scheduled = state.step >= config.schedule_steps
     warnings = [*task.warnings, *prepared.warnings, *measured.warnings]
     if not scheduled:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binomtest
 
 from ganforget.api.model import load_model
 from ganforget.api.selection import NO_CLASSES, choose_forget_set, choose_retain, find_copies
@@ -13,12 +14,13 @@ from ganforget.data import (
     DataSplits,
     ForgetSet,
     ImageDataset,
+    is_random_draw,
     load_data,
     mirrored_dataset,
 )
 from ganforget.errors import DataError, ForgetSetError, InputError
 from ganforget.evaluation.features import load_extractor
-from ganforget.evaluation.holdout_halves import split_holdout
+from ganforget.evaluation.holdout_halves import LEAST_CALIBRATION, split_holdout
 from ganforget.evaluation.reference import find_classifier
 from ganforget.models.gan import Gan
 from ganforget.models.vgg import load_vgg16
@@ -35,6 +37,9 @@ __all__ = [
     "resolve_task",
     "trained_with_mirror",
 ]
+
+_LABELS_LEVEL = 1e-4
+"""A forget set is of other labels where chance gives so many of one label more seldom than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,10 +169,23 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
     default: SubstituteName = "other-class" if forget.task == "class" else "truncation"
     substitute = options.substitute or default
     config = cascade_config(options, forget.task, substitute, n_forget=len(forget))  # says what does not go together
+    if config.max_steps < config.schedule_steps:
+        warnings.append(
+            f"At most {config.max_steps} steps are taken and the schedule has {config.schedule_steps}: no destination "
+            "counts before the substitutes are at their end. Use more --max-steps, or fewer --schedule-steps."
+        )
+    if forget.task == "item" and options.invert is not None and options.invert < len(forget):
+        warnings.append(
+            f"{options.invert} of the {len(forget)} images are inverted: the others get no substitute, and "
+            "substitution says nothing of them."
+        )
     seen = companions = calibration = np.empty(0, np.int64)
     if splits is not None:
         if config.destination == "calibrated" and options.mode == "few-shot":
-            calibration, _ = split_holdout(splits.holdout)
+            calibration, more = _calibration(splits)
+            warnings += more
+        if forget.task == "item" and original.G.c_dim:
+            warnings += _other_labels(forget, splits)
         seen, companions = choose_retain(forget, splits, original.D, mode=options.mode, seed=options.seed)
     return UnlearningTask(
         options,
@@ -183,6 +201,34 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         config,
         tuple(warnings),
     )
+
+
+def _other_labels(forget: ForgetSet, splits: DataSplits) -> list[str]:
+    """Return a warning where images that are no random draw have other labels than those never trained on."""
+    holdout = splits.holdout.labels
+    if forget.labels is None or holdout is None or not len(holdout) or is_random_draw(forget, splits.train):
+        return []
+    ours, theirs = (np.bincount(labels, minlength=splits.train.num_classes) for labels in (forget.labels, holdout))
+    label = int((ours / ours.sum() - theirs / theirs.sum()).argmax())
+    share, expected = ours[label] / ours.sum(), theirs[label] / theirs.sum()
+    if binomtest(int(ours[label]), int(ours.sum()), float(expected), alternative="greater").pvalue > _LABELS_LEVEL:
+        return []
+    return [
+        f"{share:.0%} of the images to forget have label {label}, of those never trained on {expected:.0%}. D may "
+        "score labels differently, so that auc_ut and auc_lu, and a destination that rests on them, are partly of the "
+        "label: what they say of images of one label is not what retraining would give."
+    ]
+
+
+def _calibration(splits: DataSplits) -> tuple[np.ndarray, list[str]]:
+    """Return the positions of the holdout images that calibrate, none where they are too few, and what to say then."""
+    calibration, _ = split_holdout(splits.holdout)
+    if not len(splits.holdout) or len(calibration) >= LEAST_CALIBRATION:
+        return calibration, []
+    return np.empty(0, np.int64), [
+        f"{len(calibration)} images never trained on would calibrate, and {LEAST_CALIBRATION} are the least: samples "
+        f"of the GAN stand for them, and all {len(splits.holdout)} measure. Name more with --holdout-path."
+    ]
 
 
 def _require_pairs(forget: ForgetSet, images: ImageDataset) -> None:

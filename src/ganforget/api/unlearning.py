@@ -145,12 +145,14 @@ def _run(
     save_cascade(state, run / "checkpoint")  # also of a cascade that has ended: what follows can be stopped as well
     if stop.requested:
         raise Interrupted(f"Stopped at step {state.step}; go on with: ganforget resume {run}")
+    work = replace(prepared.cascade.work)  # as it is now: whatever draws these images again counts on
+    work.add(state.work)
     unlearned = Gan(state.G_ema, state.D.eval().requires_grad_(False), _provenance(task, prepared, state))
     sham = _sham(task, prepared, state, run, progress, stop) if task.options.sham else None
     began = time.perf_counter()
     with stop.at_once(go_on):
         measured = measure_before_and_after(task, prepared, unlearned, sham, check, device, progress)
-    results = run_results(task, prepared, state, check, measured, kimg_seconds, time.perf_counter() - began)
+    results = run_results(task, prepared, state, work, check, measured, kimg_seconds, time.perf_counter() - began)
     _write(run, unlearned, measured, results)
     progress.stage("Writing the report")
     write_report(run)

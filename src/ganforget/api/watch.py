@@ -32,6 +32,9 @@ too little."""
 _WATCHED = 512
 """Most forget images, and most probes, that a check scores."""
 
+_LEAST_PROBES = 16
+"""Fewest retain images kept aside that tell how D scores others: the mean of fewer passes a bound by chance."""
+
 
 def perturbed_original(original: Gan, samples: Fixed, amount: float, work: Work, *, seed: int) -> Gan:
     """Return ``original`` with a D whose scores of samples of G_0 have moved by ``amount`` of their spread."""
@@ -94,7 +97,7 @@ def _watch_aside(
     seen = permutation(task.options.seed, "probes", len(task.seen))
     aside = min(len(seen) // 2, _WATCHED)
     retain = fix_images(D_0, *_seen(task, seen[aside:], device), work)
-    beside = group if aside > group else 0  # companions are not scored
+    beside = group if aside - group >= _LEAST_PROBES else 0  # of few images all are held, and samples are probes
     scored = [retain]
     if aside:
         scored.insert(0, fix_images(D_0, *_seen(task, seen[beside:aside], device), work))

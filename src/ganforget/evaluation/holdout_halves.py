@@ -7,7 +7,10 @@ import numpy as np
 from ganforget.data.dataset import ImageDataset
 from ganforget.data.fingerprint import image_hash
 
-__all__ = ["split_holdout"]
+__all__ = ["LEAST_CALIBRATION", "split_holdout"]
+
+LEAST_CALIBRATION = 16
+"""Fewest images of the calibration half that can stand for images never trained on."""
 
 
 def split_holdout(holdout: ImageDataset, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

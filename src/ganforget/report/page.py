@@ -73,11 +73,15 @@ def _content(run: RunFiles) -> dict[str, Any]:
 
 def _pictures(run: RunFiles) -> dict[str, Any]:
     classes = (run.results.get("classes") or []) if run.results["task"] == "class" else []
+    sheets, stated = read_sheets(run), (run.results.get("images") or {}).get("sample_labels")
+    rows = sheets[0].rows if sheets else 0
+    labels = stated if isinstance(stated, list) and len(stated) == rows else list(range(rows))
     return {
         "strips": read_strips(run),
-        "sheets": read_sheets(run),
+        "sheets": sheets,
         "conditional": run.conditional,
-        "marked": [label for label in classes if type(label) is int and label >= 0],
+        "labels": labels,
+        "marked": [labels.index(label) for label in classes if type(label) is int and label in labels],
     }
 
 

@@ -31,8 +31,10 @@ def seconds_per_kimg(networks: GanConfig, device: torch.device) -> float:
     """
     state = new_state(TrainingConfig(batch_size=_BATCH, r1_interval=_CYCLE), networks, device)
     fits = min(learning_batch(state.G), learning_batch(state.D) // 2)  # D sees real and generated images at once
-    batch = _BATCH if fits >= _BATCH else 2 ** (max(fits, 1).bit_length() - 1)
-    config = TrainingConfig(batch_size=batch, r1_interval=_CYCLE)
+    fitting = _BATCH if fits >= _BATCH else 2 ** (max(fits, 1).bit_length() - 1)
+    group = (None if state.D.b4.mbstd is None else state.D.b4.mbstd.group_size) or 1
+    batch = max(fitting // group * group, min(fitting, group))  # whole minibatch groups
+    config = TrainingConfig(batch_size=batch, mbstd_group_size=group, r1_interval=_CYCLE)
     batches = TrainingBatches(_noise(networks), config, device, networks.G["c_dim"])
 
     def step(number: int) -> float:
@@ -40,8 +42,8 @@ def seconds_per_kimg(networks: GanConfig, device: torch.device) -> float:
         return _seconds(state, config, batches)
 
     step(0), step(1)
-    with_r1 = statistics.median(step(0) for _ in range(_WITH_R1 if batch == _BATCH else 1))
-    plain = statistics.median(step(1) for _ in range(_PLAIN if batch == _BATCH else 1))
+    with_r1 = statistics.median(step(0) for _ in range(_WITH_R1 if fits >= _BATCH else 1))
+    plain = statistics.median(step(1) for _ in range(_PLAIN if fits >= _BATCH else 1))
     return (with_r1 + (_CYCLE - 1) * plain) / (batch * _CYCLE) * 1000
 
 

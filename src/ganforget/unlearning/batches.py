@@ -17,6 +17,7 @@ __all__ = [
     "forget_count",
     "head_logits",
     "latent_batch",
+    "latent_count",
     "learned_images",
     "learned_r1",
     "learned_scores",
@@ -32,8 +33,18 @@ def cyclic(total: int, count: int, seed: int, name: str, step: int, device: torc
     return torch.tensor(rows, dtype=torch.int64, device=device)
 
 
+_LEAST_LATENTS = 4
+"""Fewest latents of a kind in a step of G, also where there are fewer images: each comes more than once."""
+
+
+def latent_count(cascade: Cascade, most: int | None) -> int:
+    """Return the latents of a kind in a step of G, which takes no groups: at most ``most`` (None: ``batch_size``)."""
+    wanted = min(most or cascade.config.batch_size, len(cascade.forget))
+    return -(-wanted // _LEAST_LATENTS) * _LEAST_LATENTS
+
+
 def forget_count(cascade: Cascade, most: int | None = None) -> int:
-    """Return the images of each kind in a step: at most ``most``, rounded up to a multiple of D's group size.
+    """Return the images of each kind in a step of D: at most ``most``, rounded up to a multiple of its group size.
 
     ``most`` is ``batch_size`` where it is not given.
     """

@@ -123,6 +123,8 @@ class CascadeConfig:
         for name in (*names, "momentum", "margin", "auc_margin", "perturbation"):
             if not getattr(self, name) >= 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected zero or more.")
+        if not self.lambda1 and not self.lambda2:
+            raise InputError("lambda1 and lambda2 are both 0, so that nothing draws G to its substitutes; give one.")
         for name in ("g_learning_rate", "d_learning_rate"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} is {getattr(self, name)}; expected a positive number.")

@@ -21,6 +21,7 @@ from ganforget.unlearning.batches import (
     forget_count,
     head_logits,
     latent_batch,
+    latent_count,
     learned_images,
 )
 from ganforget.unlearning.cascade import Cascade, Check
@@ -83,8 +84,8 @@ def _head_step(
 def _g_step(cascade: Cascade, state: CascadeState) -> dict[str, float]:
     config, step = cascade.config, state.step
     device = cascade.latents.ws.device
-    count = forget_count(cascade, config.substitute_batch_size)
-    anchors = forget_count(cascade, config.anchor_batch_size)
+    count = latent_count(cascade, config.substitute_batch_size)
+    anchors = latent_count(cascade, config.anchor_batch_size)
     lam = schedule(step, config.schedule_steps)
     chosen = latent_batch(cascade, count, step)
     w_0 = cascade.latents.ws[chosen]

@@ -24,8 +24,11 @@ _MOST = 4
 _TURN = 0.2
 """By how much of its difference to the image an anchor's image moves away from it."""
 
-_COMPARED_VALUES = 2**24
-"""Values of the anchors' images that are compared at once."""
+_COMPARED_SIZE = 64
+"""Most pixels a side of what is compared: which images are near is seen in small."""
+
+_AT_ONCE = 2**24
+"""Values of images that are in memory at once."""
 
 
 class TurnedPictures:
@@ -67,11 +70,14 @@ def turned_away(anchors: Fixed, forget: Fixed) -> Pictures | TurnedPictures:
 
 
 def _distances(shown: Pictures, images: Pictures) -> Tensor:
-    """Return the distance of every image to every one that is ``shown``, [shown, images], some images at a time."""
-    at_once = max(_COMPARED_VALUES // math.prod(images.shape[1:]), 1)
-    columns = []
-    for rows in torch.arange(len(images)).split(at_once):
-        some = images[rows].flatten(1)
-        parts = torch.arange(len(shown)).split(at_once)
-        columns.append(torch.cat([torch.cdist(shown[part].to(some.device).flatten(1), some) for part in parts]))
-    return torch.cat(columns, dim=1)
+    """Return the distance of every image to every one that is ``shown``, [shown, images], seen at most 64×64 large."""
+    some = _small(images)
+    return torch.cdist(_small(shown).to(some.device), some)
+
+
+def _small(images: Pictures) -> Tensor:
+    """Return the images as rows, those of more than 64×64 pixels shrunk, some of them at a time."""
+    size = min(images.shape[-1], _COMPARED_SIZE)
+    at_once = max(_AT_ONCE // math.prod(images.shape[1:]), 1)
+    parts = (images[rows] for rows in torch.arange(len(images)).split(at_once))
+    return torch.cat([torch.nn.functional.adaptive_avg_pool2d(part, size).flatten(1) for part in parts])
