@@ -18,7 +18,7 @@ def findings(count: int, deviation: float = 0.04) -> list[Finding]:
 
 
 def test_power_is_that_among_all_judged_attacks():
-    one, eight = (power(findings(count), 64, 180) for count in (1, 8))
+    one, eight = (power(findings(count), 64, 180, references=False) for count in (1, 8))
     assert one["minimum_detectable_auc"] == pytest.approx(minimum_detectable_auc(64, 180, alpha=0.01))
     assert eight["minimum_detectable_auc"] == pytest.approx(minimum_detectable_auc(64, 180, alpha=0.01 / 8))
     assert (
@@ -33,16 +33,25 @@ def test_power_is_that_among_all_judged_attacks():
 def test_few_retrained_gans_limit_the_power_where_they_are_the_chance():
     both = Effect(0.0, 0.5, (Chance(0.04, 63), Chance(0.04, 2)), 1.0)
     against = [replace(finding, effect=both) for finding in findings(8)]
-    sentence = power(against, 64, 180)["sentence"]
+    sentence = power(against, 64, 180, references=True)["sentence"]
     # t(1 − 0.01 / 16, 2) · √(4/3) = 28.2577 · 1.1547
     assert "3 retrained GANs tell little" in sentence
     assert "its AUC has to be 32.6 of their standard deviations" in sentence
-    assert "that of A7 has to be 32.6" in power([*findings(7), against[7]], 64, 180)["sentence"]
+    assert "that of A7 has to be 32.6" in power([*findings(7), against[7]], 64, 180, references=True)["sentence"]
+
+
+def test_of_too_few_images_nothing_is_said_to_be_found():
+    """Against retrained GANs four images never depart, however well they are separated; against ½ they do."""
+    said = power(findings(7), 4, 90, references=True)
+    assert said["minimum_detectable_auc"] is None
+    assert "however well an attack separates them, it is no departure" in said["sentence"]
+    assert "probability 1.00" in power(findings(7), 4, 90, references=False)["sentence"]
+    assert power(findings(1), 1, 90, references=False)["minimum_detectable_auc"] is None
 
 
 @pytest.mark.parametrize("found", [[], findings(2, np.inf)], ids=["none", "unknown"])
 def test_where_nothing_can_be_judged_nothing_is_said_to_be_found(found: list[Finding]):
-    said = power(found, 64, 180)
+    said = power(found, 64, 180, references=True)
     assert said["minimum_detectable_auc"] is None
     assert "nine times in ten" not in said["sentence"]
     assert "None of these attacks can be judged" in said["sentence"]

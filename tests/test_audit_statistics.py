@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from ganforget.audit.comparison import measure_effect
 from ganforget.audit.statistics import (
     bootstrap,
     measure_separation,
@@ -153,6 +154,33 @@ def test_the_detectable_effect_is_found_as_often_as_it_says():
     ]
     assert np.mean(found) == pytest.approx(power, abs=0.07)
     assert minimum_detectable_auc(1000, 5000) < minimum_detectable_auc(64, 180) < minimum_detectable_auc(10, 20)
+
+
+@pytest.mark.parametrize("members", [8, 16])
+def test_the_detectable_effect_against_retrained_gans_is_found_as_often_as_it_says(members: int):
+    """By the resamples' deviation and Student's t, as a random forget set is read against them."""
+    outside, alpha, power = 90, 0.01, 0.8
+    area = minimum_detectable_auc(members, outside, alpha=alpha, power=power, resampled=True)
+    assert area is not None
+    found = 0
+    for seed in range(150):
+        random = np.random.default_rng(seed)
+        shift = float(norm.ppf(area)) * 2**0.5
+        own = (random.normal(shift, 1, members), random.normal(0, 1, outside))
+        resamples = bootstrap(members, outside, seed=seed, draws=150)
+        found += measure_effect(own, [], resamples, exchangeable=True).chances[0].p(auc(*own) - 0.5) < alpha
+    assert found / 150 == pytest.approx(power, abs=0.12)
+
+
+@pytest.mark.parametrize("members", [1, 2, 4, 8])
+def test_intervals_of_few_images_hold_the_truth_at_least_as_often(members: int):
+    held = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        member, outside = random.normal(0.954, 1, members), random.normal(0, 1, 90)  # an AUC of 0.75
+        found = measure_separation(member, outside, bootstrap(members, 90, seed=seed, draws=200))
+        held += found.auc_low <= 0.75 <= found.auc_high
+    assert held >= 90
 
 
 def test_nothing_to_compare_is_an_error():

@@ -239,7 +239,9 @@ def _audit(
                 "budget": asdict(subject.budget),
                 "seed": options.seed,
                 "verdict": verdict_figures(findings),
-                "power": power(findings, subject.images.members, subject.images.outside),
+                "power": power(
+                    findings, subject.images.members, subject.images.outside, references=bool(subject.retrained)
+                ),
                 "cannot_claim": cannot_claim(
                     figures,
                     references=len(subject.retrained),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import mannwhitneyu, t
 
-from ganforget.audit.statistics import Bootstrap
+from ganforget.audit.statistics import Bootstrap, resampled_least
 from ganforget.evaluation.auc import auc
 
 __all__ = [
@@ -89,7 +89,7 @@ def measure_effect(scores: Pair, references: list[Pair], resamples: Bootstrap, *
     if references:
         draws = draws - np.mean([resamples.areas(*pair) for pair in references], axis=0)
     fewest = min(len(part) for part in scores)
-    least = 0.25 / fewest  # a perfect separation has no spread in any resample
+    least = resampled_least(fewest)
     chances = [_of_images(draws, fewest, least)]
     if not exchangeable:
         chances.append(_of_training(areas, least))

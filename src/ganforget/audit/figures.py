@@ -147,8 +147,8 @@ def _judgement(judgement: Judgement) -> dict[str, Any]:
     }
 
 
-def power(findings: list[Finding], members: int, outside: int) -> dict[str, Any]:
-    """Return what so few images, and so few retrained GANs, can tell at all, in figures and in words.
+def power(findings: list[Finding], members: int, outside: int, *, references: bool) -> dict[str, Any]:
+    """Return what so few images, and so few retrained GANs (``references``), can tell at all, in figures and in words.
 
     An attack has to stand out among all judged ones, so the family's level is split over them.
     """
@@ -159,13 +159,18 @@ def power(findings: list[Finding], members: int, outside: int) -> dict[str, Any]
     )
     if any(np.isfinite(finding.effect.deviation) for finding in findings):
         level = FAMILY_LEVEL / len(findings)
-        area = minimum_detectable_auc(members, outside, alpha=level, power=POWER)
-        sentence = (
+        area = minimum_detectable_auc(members, outside, alpha=level, power=POWER, resampled=references)
+        given = (
             f"With {members} forgotten and {outside} unseen images, and {len(findings)} "
-            f"attack{'s' if len(findings) > 1 else ''} judged together, one that ranks a forgotten image above an "
-            f"unseen one with probability {area:.2f} (or {1 - area:.2f}) is found nine times in ten; weaker ones are "
-            f"often missed.{_power_of_references(findings, level)}"
+            f"attack{'s' if len(findings) > 1 else ''} judged together, "
         )
+        told = "however well an attack separates them, it is no departure: there are too few of them."
+        if area is not None:
+            told = (
+                f"one that ranks a forgotten image above an unseen one with probability {area:.2f} (or "
+                f"{1 - area:.2f}) is found nine times in ten; weaker ones are often missed."
+            )
+        sentence = f"{given}{told}{_power_of_references(findings, level)}"
     missing = [f"{100 * rate:g} %" for rate in FALSE_POSITIVE_RATES if rate * outside < 1 - 1e-9]
     unmeasurable = (
         f"True positive rates at a false positive rate of {' and '.join(missing)} are not measurable: that is less "

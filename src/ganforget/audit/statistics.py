@@ -7,7 +7,8 @@ that no GAN was trained on.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, ks_2samp, norm
+from scipy.special import comb
+from scipy.stats import binomtest, ks_2samp, nct, norm, t
 
 from ganforget.errors import InputError
 from ganforget.evaluation.auc import auc, auc_deviation
@@ -19,6 +20,7 @@ __all__ = [
     "bootstrap",
     "measure_separation",
     "minimum_detectable_auc",
+    "resampled_least",
     "roc_points",
     "tpr_at_fpr",
     "two_sided",
@@ -54,19 +56,38 @@ def roc_points(member: np.ndarray, outside: np.ndarray) -> tuple[np.ndarray, np.
     return np.concatenate([[0.0], rates[0]]), np.concatenate([[0.0], rates[1]])
 
 
-def minimum_detectable_auc(members: int, outside: int, *, alpha: float = 0.01, power: float = 0.9) -> float:
+def minimum_detectable_auc(
+    members: int, outside: int, *, alpha: float = 0.01, power: float = 0.9, resampled: bool = False
+) -> float | None:
     """Return the smallest AUC above ½ that a two-sided test at ``alpha`` finds with probability ``power``.
 
-    By the normal approximation with the variance of Hanley and McNeil (1982); at most 1.
+    By the normal approximation with the variance of Hanley and McNeil (1982), for Mann and Whitney's test against ½;
+    ``resampled``: for the test against retrained GANs, which takes its deviation from resamples and is Student's of so
+    few images. None where no AUC is found, as even a perfect separation is no such chance.
     """
-    z_alpha, z_power = norm.isf(alpha / 2), norm.isf(1 - power)
-    null = auc_deviation(0.5, members, outside)
+    z_power, fewest = norm.isf(1 - power), min(members, outside)
+    least = resampled_least(fewest)
+    freedom = max(fewest - 1, 1)
+
+    def found(area: float) -> bool:
+        deviation = auc_deviation(area, members, outside)
+        if resampled:
+            seen = max(deviation * np.sqrt((freedom + 1) / freedom), least)
+            return bool(nct.sf(t.isf(alpha / 2, freedom), freedom, (area - 0.5) / seen) >= power)
+        return area - 0.5 >= norm.isf(alpha / 2) * auc_deviation(0.5, members, outside) + z_power * deviation
+
+    if not found(1.0) or (not resampled and 2 / comb(members + outside, members) > alpha):
+        return None
     low, high = 0.5, 1.0
     for _ in range(60):
         middle = (low + high) / 2
-        found = middle - 0.5 >= z_alpha * null + z_power * auc_deviation(middle, members, outside)
-        low, high = (low, middle) if found else (middle, high)
+        low, high = (low, middle) if found(middle) else (middle, high)
     return high
+
+
+def resampled_least(fewest: int) -> float:
+    """Return the least deviation of an AUC: a perfect separation of ``fewest`` images has no spread in any resample."""
+    return 0.25 / fewest
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +144,7 @@ class Separation:
     auc: float
     auc_low: float
     auc_high: float
-    """95 % interval by the percentile bootstrap."""
+    """95 % interval: Student's, of the resamples' deviation and the number of the fewer images."""
     auc_two_sided: float
     tpr: dict[str, float | None]
     """True positive rate at a false positive rate, and ``low …``: the same with the sign flipped; None: not
@@ -142,8 +163,10 @@ def measure_separation(member: np.ndarray, outside: np.ndarray, resamples: Boots
     """Return every statistic of one attack on one GAN."""
     if not len(member) or not len(outside):
         raise InputError("An audit needs at least one forget image and one holdout image; there is none.")
-    low, high = np.quantile(resamples.areas(member, outside), [0.025, 0.975])
-    area = auc(member, outside)
+    area, fewest = auc(member, outside), min(len(member), len(outside))
+    freedom = max(fewest - 1, 1)
+    spread = float(resamples.areas(member, outside).std(ddof=1)) * np.sqrt((freedom + 1) / freedom)
+    half = float(t.isf(0.025, freedom)) * max(spread, resampled_least(fewest))
     rates, intervals = {}, {}
     for tail, sign in (("", 1), ("low ", -1)):
         for rate in FALSE_POSITIVE_RATES:
@@ -156,8 +179,8 @@ def measure_separation(member: np.ndarray, outside: np.ndarray, resamples: Boots
     off = float(np.quantile(resamples.steps(member, outside), 0.95))
     return Separation(
         area,
-        float(low),
-        float(high),
+        max(area - half, 0.0),
+        min(area + half, 1.0),
         two_sided(area),
         rates,
         intervals,
