@@ -29,7 +29,7 @@ def _marked(value: Any) -> bool:
 def _mark(value: Any, on: bool = True) -> Any:
     for tensor in tree_leaves(value):
         if isinstance(tensor, Tensor):
-            tensor.__dict__["on_cuda"] = on
+            vars(tensor)["on_cuda"] = on
     return value
 
 

@@ -28,11 +28,10 @@ def test_what_a_gpu_would_refuse_is_noted():
         assert (there + there)[:1].mean().device == CUDA
         assert there.cpu().device.type == "cpu"
         assert there[torch.tensor([0])].device == CUDA
-        there + torch.tensor(1.0)
-        torch.zeros(3, device=CUDA) + there
+        assert len(there + torch.tensor(1.0)) == len(torch.zeros(3, device=CUDA) + there) == 3
         assert not device.mixed
-        here + there
-        here[there.long()]
+        torch.add(here, there)
+        here.__getitem__(there.long())
         there.numpy()
         torch.randn(3, device="cuda", generator=torch.Generator())
         torch.cat([here, there])

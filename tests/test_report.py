@@ -392,7 +392,7 @@ def test_rows_are_called_by_the_classes_that_they_show(tmp_path: Path):
     write_json(run / "results.json", content)
     page = Page(write_report(run).read_text())
     (marker, *_) = [item for item in page.all("i") if item.get("class") == "marker"]
-    assert marker["style"].startswith(f"top: {100 * (rows - 1) / rows:.4f}%")
+    assert str(marker["style"]).startswith(f"top: {100 * (rows - 1) / rows:.4f}%")
     assert " 500 " in f" {' '.join(page.text.split())} "
 
 

@@ -97,8 +97,8 @@ def test_large_images_are_compared_in_small_and_loaded_once(monkeypatch: pytest.
 
     found = turned._distances(cast(LoadedPictures, Loaded()), anchors)
     assert asked == list(range(12))
-    small = [torch.nn.functional.avg_pool2d(images, 2).flatten(1) for images in (forget, anchors)]
-    assert torch.allclose(found, torch.cdist(*small), atol=1e-5)
+    shown, others = (torch.nn.functional.avg_pool2d(images, 2).flatten(1) for images in (forget, anchors))
+    assert torch.allclose(found, torch.cdist(shown, others), atol=1e-5)
 
 
 def test_g_is_held_to_the_turned_images():

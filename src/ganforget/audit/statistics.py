@@ -65,7 +65,7 @@ def minimum_detectable_auc(
     ``resampled``: for the test against retrained GANs, which takes its deviation from resamples and is Student's of so
     few images. None where no AUC is found, as even a perfect separation is no such chance.
     """
-    z_power, fewest = norm.isf(1 - power), min(members, outside)
+    z_power, fewest = float(norm.isf(1 - power)), min(members, outside)
     least = resampled_least(fewest)
     freedom = max(fewest - 1, 1)
 
@@ -74,7 +74,8 @@ def minimum_detectable_auc(
         if resampled:
             seen = max(deviation * np.sqrt((freedom + 1) / freedom), least)
             return bool(nct.sf(t.isf(alpha / 2, freedom), freedom, (area - 0.5) / seen) >= power)
-        return area - 0.5 >= norm.isf(alpha / 2) * auc_deviation(0.5, members, outside) + z_power * deviation
+        null = float(norm.isf(alpha / 2)) * auc_deviation(0.5, members, outside)
+        return area - 0.5 >= null + z_power * deviation
 
     if not found(1.0) or (not resampled and 2 / comb(members + outside, members) > alpha):
         return None

@@ -41,7 +41,8 @@ def seconds_per_kimg(networks: GanConfig, device: torch.device) -> float:
         state.step = number
         return _seconds(state, config, batches)
 
-    step(0), step(1)
+    for number in (0, 1):
+        step(number)
     with_r1 = statistics.median(step(0) for _ in range(_WITH_R1 if fits >= _BATCH else 1))
     plain = statistics.median(step(1) for _ in range(_PLAIN if fits >= _BATCH else 1))
     return (with_r1 + (_CYCLE - 1) * plain) / (batch * _CYCLE) * 1000
