@@ -174,7 +174,7 @@ def test_a_killed_process_ends_one_run_and_not_the_others(options: ReproduceOpti
     rows = run_configurations([item(seed) for seed in range(4)], replace(options, jobs=2), Silent())
     assert [rows[item(seed).hash]["status"] for seed in range(4)] == ["done", "failed", "done", "done"]
     assert "TerminatedWorkerError" in rows[item(1).hash]["error"]
-    assert (options.outdir / "begun-1").read_text() == "xx"
+    assert (options.outdir / "begun-1").read_text() in ("x", "xx")  # another one's end may have kept it from beginning
 
 
 def test_submitit_runs_the_same_rows(options: ReproduceOptions):

@@ -95,7 +95,6 @@ def test_some_of_them_would_broadcast_in_silence():
     ws = WS.clone().requires_grad_(True)
     assert path_lengths(GAN.G.synthesis(ws, noise_mode="const"), ws, ONE_IMAGE).shape == (4,)
     assert truncation(WS, MEANS[:1], 0.5).shape == WS.shape
-    assert nearest_other_class(WS, MEANS[:, :1], CLASSES, NONE_FORBIDDEN).shape == (4,)
     assert reconstruction_error(IMAGES, ONE_IMAGE).shape == (4,)
     assert GAN.D(IMAGES, some_labels(1)).shape == (4, 1)
 

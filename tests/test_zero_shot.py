@@ -30,11 +30,12 @@ from small_gan import CPU, same_weights
 from small_runs import save_digits_gan, take_few_steps
 
 ITEMS: dict[str, Any] = {"forget_random": 6, "destination": "separated"}
+PAPER: dict[str, Any] = ITEMS | {"preset": "paper", "destination": "default"}
 SEVEN: dict[str, Any] = {"forget_class": (7,), "invert": 6}
 KINDS: list[dict[str, Any]] = [
     ITEMS,
     ITEMS | {"substitute": "projection", "latent": "w+", "lambda2": 0.5},
-    ITEMS | {"preset": "paper"},
+    PAPER,
     ITEMS | {"forget_random": 32},
     SEVEN,
     SEVEN | {"preset": "paper", "substitute": "average"},
@@ -180,7 +181,7 @@ def test_a_class_is_forgotten_by_mapped_latents_as_well(model: Path, mode: str):
         ("zero-shot", ITEMS | {"forget_random": 33}, 4),
         ("zero-shot", ITEMS | {"forget_random": 31}, 0),
         ("zero-shot", ITEMS | {"forget_random": 33, "destination": "calibrated"}, 0),
-        ("zero-shot", ITEMS | {"forget_random": 33, "preset": "paper"}, 0),
+        ("zero-shot", PAPER | {"forget_random": 33}, 0),
         ("zero-shot", SEVEN, 0),
         ("few-shot", ITEMS | {"forget_random": 33}, 0),
     ],
@@ -215,7 +216,7 @@ def test_fake_labels(model: Path):
     """auto lies below D_0's scores; the paper's preset keeps the paper's value; a given one is warned of."""
     automatic, paper, given = (
         prepare(resolve(model, "zero-shot", ITEMS | more), CPU, Silent(), StopRequest())
-        for more in ({}, {"preset": "paper"}, {"fake_label": "1e3"})
+        for more in ({}, PAPER, {"fake_label": "1e3"})
     )
     assert isinstance(automatic.stop_rule, StopRuleForItems)
     found = automatic.stop_rule.discriminator.watched_scores
