@@ -26,8 +26,8 @@ def seconds_per_kimg(networks: GanConfig, device: torch.device) -> float:
     """Time training at batch 64 without ADA, over a lazy cycle of 16 steps, of which one has R1.
 
     The cycle is put together from the medians of a few steps of each kind, after one of each to warm up: a quarter of
-    the time that three whole cycles take, and as near to them as two readings are (docs/LOG.md). Networks of which no batch of 64 fits the
-    memory are timed at one that does, by one step of each kind.
+    the time that three whole cycles take, and as near to them as two readings are (docs/LOG.md). Networks of which no
+    batch of 64 fits the memory are timed at one that does, by one step of each kind.
     """
     state = new_state(TrainingConfig(batch_size=_BATCH, r1_interval=_CYCLE), networks, device)
     fits = min(learning_batch(state.G), learning_batch(state.D) // 2)  # D sees real and generated images at once
