@@ -31,7 +31,7 @@ _PER_CLASS = 50
 def quality_figures(task: AuditTask, progress: Progress) -> dict[str, Any] | None:
     """Return {"extractor": …, "by_role": {role: figures}}; None where there is no extractor for these images."""
     try:
-        device = next(task.subject.gans["unlearned"].G.parameters()).device
+        device = next(task.subject.unlearned.G.parameters()).device
         extractor = load_extractor("auto", classifier=find_classifier(task.splits), device=device)
     except InputError:
         return None

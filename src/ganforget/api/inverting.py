@@ -55,10 +55,10 @@ def invert_forget_images(
     hashes = (task.forget.hashes[at] for at in chosen)
     title = "Inverting the images to forget"
     inversion = _inverted(task, images.subset(chosen), hashes, statistics, progress, stop, title=title)
-    given = f"the {len(chosen)} of {len(images)} images that were inverted" if task.forget.task == "item" else ""
-    all_of_them = "" if len(chosen) == len(images) else given
+    some = task.forget.task == "item" and len(chosen) < len(images)
+    inverted_rule = f"the {len(chosen)} of {len(images)} images that were inverted" if some else ""
     if task.config.destination != "calibrated" or task.config.preset != "default":
-        return Inverted(inversion, inversion, chosen, all_of_them)
+        return Inverted(inversion, inversion, chosen, inverted_rule)
     unseen = task.calibration[permutation(options.seed, "unseen", len(task.calibration))]
     unseen = unseen[: min(max(len(chosen), LEAST_CALIBRATION), _MOST_UNSEEN)]
     if len(unseen) >= LEAST_CALIBRATION:
@@ -73,7 +73,7 @@ def invert_forget_images(
     elif len(chosen) >= LEAST_CALIBRATION:
         bound, rule = inversion.errors.median(), "made best"
     else:
-        return Inverted(inversion, inversion, chosen, all_of_them)
+        return Inverted(inversion, inversion, chosen, inverted_rule)
     needed = torch.nonzero(inversion.errors <= torch.maximum(bound, inversion.errors.min())).flatten()
     substituted = replace(inversion, ws=inversion.ws[needed], errors=inversion.errors[needed])
     of_all = "" if len(chosen) == len(images) else f" (of {len(images)})"

@@ -18,7 +18,6 @@ from ganforget.files import read_json
 __all__ = [
     "SCHEMA_VERSION",
     "certificate",
-    "certified",
     "contradicts",
     "file_hash",
     "new_salt",
@@ -69,14 +68,14 @@ def certificate(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "asked": {**_asked(audit), "salted_hashes": salted(hashes, salt)},
         "files": files,
-        **certified(audit),
+        **_certified(audit),
         "versions": config.get("versions"),
         "commit": config.get("commit"),
     }
     return content | {"digest": own_digest(content)}
 
 
-def certified(audit: dict[str, Any]) -> dict[str, Any]:
+def _certified(audit: dict[str, Any]) -> dict[str, Any]:
     """Return what a certificate repeats of its audit.json, so that it can be compared with it."""
     attacks = [
         {
@@ -111,7 +110,7 @@ def _asked(audit: dict[str, Any]) -> dict[str, Any]:
 
 def contradicts(content: dict[str, Any], audit: dict[str, Any]) -> str | None:
     """Return the first part of a certificate that says other things than ``audit``, or None."""
-    parts = {**certified(audit), "asked": _asked(audit)}
+    parts = {**_certified(audit), "asked": _asked(audit)}
     own = {**content, "asked": {key: value for key, value in content["asked"].items() if key != "salted_hashes"}}
     return next((name for name, value in parts.items() if own.get(name) != value), None)
 
