@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ganforget.api.evaluating import evaluate_model
 from ganforget.api.forgetting import make_forget_set
 from ganforget.api.options import EvaluateOptions, ForgetSetOptions
 from ganforget.cli import main
+from ganforget.data import DataSpec, load_data
 from ganforget.errors import DataError, InputError, ModelFileError
 from tiny_gan import only_run, results_of, unlearning
 
@@ -59,6 +61,20 @@ def test_what_a_run_calibrated_on_measures_nothing(tiny_run: Path, tmp_path: Pat
     assert results["n_calibration"] > 0
     assert found["reference"]["counts"]["holdout"] == 359 - results["n_calibration"]
     assert found["measures"] == {key: results["after"][key] for key in found["measures"]}
+
+
+def test_a_run_on_images_of_one_label_gets_its_own_measures_again(tiny_run: Path, tmp_path: Path):
+    train = load_data(DataSpec("digits", subset=200)).train
+    assert train.labels is not None
+    (tmp_path / "eights.txt").write_text("\n".join(map(str, np.flatnonzero(train.labels == 8)[:8])))
+    items = ["--data", "digits", "--forget", str(tmp_path / "eights.txt"), "--mode", "few-shot"]
+    assert main([*unlearning(tiny_run, tmp_path / "runs", *items, steps=5), "--quiet"]) in (0, 3)
+    run = only_run(tmp_path / "runs")
+    results, found = results_of(run), evaluate_model(EvaluateOptions(str(run), generations=1))
+    assert results["by_label"]
+    assert found["reference"]["by_label"]
+    assert found["measures"] == {key: results["after"][key] for key in found["measures"]}
+    assert "images of the same label, each forget image" in (run / "report.html").read_text()
 
 
 def test_another_seed_draws_other_images(tiny_run: Path):

@@ -6,17 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from ganforget.api.inverting import Inverted, invert_forget_images
-from ganforget.api.task import UnlearningTask, _calibration, resolve_task
-from ganforget.api.watch import PROBES, watch_discriminator
+from ganforget.api.task import UnlearningTask, _calibration, _without_counterpart, resolve_task
+from ganforget.api.watch import PROBES, watch_calibrated, watch_discriminator
+from ganforget.data import forget_indices
 from ganforget.errors import InputError
+from ganforget.evaluation.calibration import labels_of
 from ganforget.interruption import StopRequest
 from ganforget.inversion.invert import InversionConfig, invert
 from ganforget.models.latents import latent_statistics
 from ganforget.models.scoring import companion_count
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Silent
+from ganforget.unlearning.fake_label import between_scores, matched_scores
 from ganforget.unlearning.material import anchor_pool, fix_images
 from ganforget.work import Work
 from small_runs import save_digits_gan, take_few_steps
@@ -134,6 +138,12 @@ def test_what_cannot_work_is_told_before_the_run(model: Path):
         resolve_task(UnlearnOptions(str(model), "digits", forget_random=8, lambda1=0.0))
 
 
+def test_options_about_the_data_need_data(model: Path, tmp_path: Path):
+    given = {"mode": "zero-shot", "forget": tmp_path, "downstream": True, "holdout_path": tmp_path}
+    with pytest.raises(InputError, match=r"^--holdout-path, --downstream given without training data"):
+        resolve_task(UnlearnOptions(str(model), **given))  # type: ignore[arg-type]
+
+
 def test_few_unseen_images_calibrate_nothing(model: Path, tmp_path: Path):
     """All of them measure, and samples stand for them."""
     task = resolve_task(UnlearnOptions(str(model), "digits", forget_random=8))
@@ -159,17 +169,64 @@ def test_of_few_images_none_are_kept_aside_as_probes(model: Path, images: int, a
     assert len(check.probes) >= 16
 
 
-def test_images_of_one_label_are_told_but_a_random_draw_is_not(model: Path, tmp_path: Path):
-    assert not [
-        w for w in resolve_task(UnlearnOptions(str(model), "digits", forget_random=24)).warnings if "label" in w
-    ]
-    train = resolve_task(UnlearnOptions(str(model), "digits", forget_random=1)).splits.train  # type: ignore[union-attr]
-    assert train.labels is not None
-    eights = np.flatnonzero(train.labels == 8)[:12]
-    (tmp_path / "eights.txt").write_text("\n".join(map(str, eights)))
-    warnings = resolve_task(UnlearnOptions(str(model), "digits", forget=tmp_path / "eights.txt")).warnings
-    assert "100% of the images to forget have label 8" in " ".join(warnings)
-    mixed = [int(np.flatnonzero(train.labels == label)[0]) for label in range(10)]
-    (tmp_path / "mixed.txt").write_text("\n".join(map(str, mixed)))
-    warnings = resolve_task(UnlearnOptions(str(model), "digits", forget=tmp_path / "mixed.txt")).warnings
-    assert "label" not in " ".join(warnings)
+def listed(path: Path, positions: object) -> Path:
+    path.write_text("\n".join(map(str, positions)))  # type: ignore[call-overload]
+    return path
+
+
+def test_images_that_are_no_random_draw_are_compared_by_label(model: Path, tmp_path: Path):
+    drawn = resolve_task(UnlearnOptions(str(model), "digits", forget_random=24))
+    assert not drawn.by_label
+    splits = drawn.splits
+    assert splits is not None
+    assert splits.train.labels is not None
+    eights = np.flatnonzero(splits.train.labels == 8)[:12]
+    task = resolve_task(UnlearnOptions(str(model), "digits", forget=listed(tmp_path / "eights.txt", eights)))
+    assert task.by_label
+    labels = splits.holdout.labels
+    assert labels is not None
+    assert len(task.calibration) >= 16
+    assert set(labels[task.calibration]) == {8}
+    assert np.isin(task.calibration, drawn.calibration).all(), "none of the half that measures"
+    one = np.flatnonzero(splits.train.labels == 2)[:12]  # 15 twos would calibrate
+    task = resolve_task(UnlearnOptions(str(model), "digits", forget=listed(tmp_path / "twos.txt", one)))
+    assert not len(task.calibration)
+    assert (
+        f"15 images never trained on of the same labels would calibrate, and 16 are the least: samples of the GAN "
+        f"stand for them, and all {(labels == 2).sum()} measure" in " ".join(task.warnings)
+    )
+    assert not resolve_task(UnlearnOptions(str(model), "digits", forget_class=(7,))).by_label
+    bare = replace(splits, holdout=splits.holdout.subset(np.flatnonzero(labels != 8)))
+    assert "12 of the 12 images to forget have a label that no image never trained on has" in " ".join(
+        _without_counterpart(forget_indices(splits.train, eights), bare)
+    )
+    assert not _without_counterpart(forget_indices(splits.train, eights), splits)
+
+
+@pytest.mark.parametrize("mode", ["few-shot", "zero-shot"])
+def test_each_image_of_a_label_aims_at_unseen_ones_of_it(model: Path, tmp_path: Path, mode: Any):
+    """D_0 scores the labels apart: what an image aims at is where images of its own label are."""
+    found = resolve_task(UnlearnOptions(str(model), "digits", forget_random=1)).splits
+    assert found is not None
+    labels = found.train.labels
+    assert labels is not None
+    mixed = np.concatenate([np.flatnonzero(labels == y)[:12] for y in (8, 3)])
+    options = UnlearnOptions(str(model), "digits", forget=listed(tmp_path / "two.txt", mixed), mode=mode)
+    task = resolve_task(options)
+    gan, work = task.original, Work()
+    everything = np.arange(10)
+    samples = anchor_pool(gan, everything, PROBES + companion_count(gan.D), seed=1, work=work)
+    forget = fix_images(gan.D, task.forget_images.tensor(), task.forget_images.one_hot(), work)
+    _, watch, own = watch_discriminator(task, forget, samples, work)
+    check, aims, rule = watch_calibrated(task, forget, own, samples, everything, watch, work)
+    assert check.by_label
+    assert "of its label, by rank" in rule
+    assert set(labels_of(check.unseen)) == {3, 8}
+    for label in (3, 8):
+        rows, those = labels_of(forget) == label, labels_of(check.unseen) == label
+        own_kind = check.unseen_scores[torch.from_numpy(those)]
+        expected = (matched_scores if mode == "few-shot" else between_scores)(own[torch.from_numpy(rows)], own_kind)
+        assert torch.allclose(aims[torch.from_numpy(rows)], expected)
+    if mode == "zero-shot":
+        assert check.stand_ins is not None
+        assert torch.allclose(check.stand_ins, aims), "all of so few images are watched"

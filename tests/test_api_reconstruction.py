@@ -55,6 +55,16 @@ def test_where_a_label_runs_out_others_stand_in(by_pixel: list[list[int]]):
     assert found["rec_gap_error"] == pytest.approx((u.var(ddof=1) / 3 + t.var(ddof=1) / 3) ** 0.5)
 
 
+def test_of_images_of_one_label_only_those_with_a_partner_are_inverted(by_pixel: list[list[int]]):
+    forget, holdout = images([8] * 20, 100, 20), images([8] * 9 + [1] * 40, 0, 49)
+    found = reconstruction_errors(small_gan(), forget, holdout, classes=(), latent="w", seed=0)
+    assert sorted(by_pixel[1]) == list(range(9)), "every 8 there is, and no 1"
+    assert len(set(by_pixel[0])) == 9
+    assert found["rec_images"] == 9
+    gaps = np.subtract(by_pixel[0], by_pixel[1])
+    assert found["rec_gap_error"] == pytest.approx(gaps.std(ddof=1) / 3)
+
+
 def test_a_class_without_holdout_images_has_no_yardstick(by_pixel: list[list[int]]):
     found = reconstruction_errors(
         small_gan(), images([7, 7], 100, 2), images([1, 2], 0, 2), classes=(7,), latent="w", seed=0

@@ -1,5 +1,6 @@
 """The calibrated destination: labels by rank, its check against SciPy and scikit-learn, what the loop makes of it."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
 from ganforget.errors import InputError
-from ganforget.evaluation.calibration import CalibrationCheck, StopRuleCalibrated
+from ganforget.evaluation.calibration import CalibrationCheck, StopRuleCalibrated, _within_labels
 from ganforget.evaluation.substitution import GeneratorCheck
 from ganforget.interruption import StopRequest
 from ganforget.models.scoring import Companions, scores
@@ -85,6 +86,33 @@ def test_the_check_compares_both_sets_as_d_is_now():
     assert values["alike"] == pytest.approx(np.asarray(ks_2samp(forget, unseen))[1])
     assert gap == pytest.approx(float(unseen.mean() - forget.mean()), abs=1e-5)
     assert state.work == Work()
+
+
+def test_within_one_label_the_check_says_what_it_says_without_labels():
+    cascade, state = begin()
+    same = some_labels(3)[:1].expand(len(UNSEEN), -1)  # type: ignore[index]
+    D_0, forget = state.D, cascade.forget
+    ours = fix_images(D_0, forget.images[:], same[: len(forget)], Work())
+    theirs = fix_images(D_0, UNSEEN, same, Work())
+    companions = fix_images(D_0, COMPANIONS.images, None, Work())
+    check = CalibrationCheck(companions, ours, theirs, torch.zeros(len(UNSEEN)))
+    plain, within = (replace(check, by_label=by).estimate(state) for by in (False, True))
+    assert within[0] == pytest.approx(plain[0])
+    assert within[1] == pytest.approx(plain[1], abs=1e-6)
+
+
+def test_labels_that_score_differently_are_alike_within_labels():
+    """Forget images are mostly of a label that scores 5 higher, unseen ones mostly of the other."""
+    labels, other_labels = np.repeat([0, 1], [40, 8]), np.repeat([0, 1], [20, 100])
+    forget, unseen = (randn(len(y), seed=3) + 5.0 * torch.from_numpy(y == 0) for y in (labels, other_labels))
+    values, gap = _within_labels(forget, labels, unseen, other_labels)
+    assert values["auc_ut"] == pytest.approx(0.5, abs=0.1)
+    assert values["alike"] > 0.1
+    assert abs(gap) < 0.3
+    values, gap = _within_labels(forget + 1, labels, unseen, other_labels)
+    assert values["auc_ut"] > 0.65
+    assert values["alike"] < 0.01
+    assert gap == pytest.approx(-1, abs=0.3)
 
 
 def test_stand_ins_move_as_the_samples_do():

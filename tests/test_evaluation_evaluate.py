@@ -130,6 +130,29 @@ def test_scores_reach_the_right_groups_with_their_labels(of_items: Reference, sp
     assert measures == {"auc_lu": 1.0, "auc_lu_seen": 0.0, "auc_ut": 0.0, "auc_ut_error": 0.0}
 
 
+def test_by_label_a_score_that_knows_labels_alone_tells_nothing(splits: DataSplits):
+    assert splits.train.labels is not None
+    eights = np.flatnonzero(splits.train.labels == 8)[:40]
+    forget = forget_at(splits.train, eights, data="digits", selection={})
+
+    def eight(images: Tensor, c: Tensor | None) -> Tensor:
+        assert c is not None
+        return c[:, 8] + 1e-3 * images.mean((1, 2, 3))
+
+    others = np.setdiff1d(np.arange(300), eights)
+    given = {"seen": others[:64], "companions": others[64:67]}
+    plain, within = (measure_reference(splits, forget, by_label=by, **given) for by in (False, True))
+    assert (plain.record()["by_label"], within.record()["by_label"]) == (False, True)
+    found = measure_scores(eight, plain, conditional=True)[0]
+    assert found["auc_ut"] > 0.9  # type: ignore[operator]
+    assert found["auc_lu"] < 0.1  # type: ignore[operator]
+    measures, scores = measure_scores(eight, within, conditional=True)
+    assert list(measures) == list(found)
+    assert measures["auc_ut"] == pytest.approx(0.5, abs=2 * measures["auc_ut_error"])  # type: ignore[operator]
+    assert measures["auc_lu"] == pytest.approx(0.5, abs=0.12)
+    assert len(scores["holdout"]) == int((splits.holdout.labels == 8).sum())
+
+
 def test_zero_shot_has_no_seen_images_and_says_so(splits: DataSplits):
     reference = measure_reference(splits, items(splits))
     measures, scores = measure_scores(brightness, reference, conditional=False)

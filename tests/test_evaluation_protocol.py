@@ -53,6 +53,17 @@ def test_the_two_sides_of_an_image_stay_together():
     assert not np.intersect1d(groups.distance % 100, groups.floor % 100).size
 
 
+def test_by_label_the_scored_images_have_the_forget_images_labels():
+    groups = choose_groups(SPLITS, PROTOCOL, forget=(3, 8, 4), seen=(13,), by_label=True)
+    assert groups.by_label
+    assert groups.retain.tolist() == [i for i in range(200) if i % 5 in (3, 4) and i not in (3, 4, 8, 13)]
+    assert groups.holdout.tolist() == [i for i in range(50) if i % 5 in (3, 4)]
+    assert len(groups.distance) == 98, "quality is that of all labels"
+    others = replace(SPLITS, holdout=SPLITS.holdout.subset([i for i in range(50) if i % 5 < 3]))
+    assert len(choose_groups(others, PROTOCOL, forget=(3, 8), by_label=True).holdout) == 30, "nobody has label 3"
+    assert not choose_groups(SPLITS, PROTOCOL, forget=(3, 8)).by_label
+
+
 def test_a_class_is_held_against_holdout_images_of_its_label():
     forget = np.flatnonzero(SPLITS.train.labels == 3)
     groups = choose_groups(SPLITS, PROTOCOL, forget=forget, classes=(3,))

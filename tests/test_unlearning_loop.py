@@ -256,7 +256,7 @@ def test_a_state_of_another_release(tmp_path: Path):
     save_cascade(new_cascade(cascade.original, cascade.config), tmp_path)
     about = json.loads((tmp_path / "about.json").read_text())
     (tmp_path / "about.json").write_text(json.dumps(about | {"schema_version": 99}))
-    with pytest.raises(ModelFileError, match="has schema version 99, and this release reads 2; start the run anew"):
+    with pytest.raises(ModelFileError, match="has schema version 99, and this release reads 3; start the run anew"):
         load_cascade(new_cascade(cascade.original, cascade.config), tmp_path)
 
 

@@ -120,7 +120,7 @@ def test_rec_t_is_of_images_that_calibrated_nothing(model: Path, tmp_path: Path,
 
     def errors(gan: Any, forget: Any, holdout: Any, **more: Any) -> dict[str, float]:
         compared.append(holdout)
-        return {"rec_u": 1.0, "rec_t": 1.0, "rec_gap_error": 0.1}
+        return {"rec_u": 1.0, "rec_t": 1.0, "rec_gap_error": 0.1, "rec_images": 16}
 
     monkeypatch.setattr(measuring, "reconstruction_errors", errors)
     given = options(model, tmp_path, destination="calibrated", reconstruct=True)
@@ -285,9 +285,14 @@ def test_the_downstream_accuracy_stands_beside_the_other_measures(model: Path, t
 )
 def test_a_calibrated_run_wants_fresh_inversions_alike_as_far_as_they_can_be_told(gap: float, images: int, alike: bool):
     """Student's t at 1 % with 63 degrees of freedom is 2.656, with 15 it is 2.947."""
-    found: dict[str, float | None] = {"rec_u": 1.0 + 0.1 * gap, "rec_t": 1.0, "rec_gap_error": 0.1}
-    assert judging._remade_alike(found, images) == alike
-    assert judging._remade_alike(found | {"rec_t": None}, images), "what was not measured is no reproach"
+    found: dict[str, float | None] = {
+        "rec_u": 1.0 + 0.1 * gap,
+        "rec_t": 1.0,
+        "rec_gap_error": 0.1,
+        "rec_images": images,
+    }
+    assert judging._remade_alike(found) == alike
+    assert judging._remade_alike(found | {"rec_t": None}), "what was not measured is no reproach"
 
 
 @pytest.mark.parametrize(

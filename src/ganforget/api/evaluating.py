@@ -9,7 +9,7 @@ import numpy as np
 from ganforget.api.model import load_model
 from ganforget.api.options import EvaluateOptions
 from ganforget.api.reconstruction import reconstruction_errors, unseen_images
-from ganforget.api.selection import choose_forget_set, choose_retain
+from ganforget.api.selection import choose_forget_set, choose_retain, compares_by_label
 from ganforget.api.task import holdout_warnings, load_training_data, trained_with_mirror
 from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet
 from ganforget.devices import choose_device
@@ -73,6 +73,7 @@ def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -
         seen=subject.seen,
         companions=subject.companions,
         calibration=subject.calibration,
+        by_label=forget is not None and compares_by_label(forget, splits, gan.G),
         device=device,
     )
     progress.stage("Measuring the GAN")

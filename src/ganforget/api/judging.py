@@ -3,7 +3,6 @@
 from scipy.stats import t
 
 from ganforget.api.preparation import Prepared
-from ganforget.api.reconstruction import RECONSTRUCTED
 from ganforget.api.task import UnlearningTask
 from ganforget.evaluation.calibration import AUC_AROUND_HALF, REC_GAP_LEVEL
 from ganforget.evaluation.reference import Reference
@@ -37,9 +36,7 @@ def is_reached(
     if prepared.cascade.config.destination == "calibrated":
         alike = after.get("auc_ut")
         even = check.d_reached if alike is None else abs(alike - 0.5) <= AUC_AROUND_HALF
-        assert task.splits is not None
-        images = min(len(task.forget_images), len(task.splits.holdout) - len(task.calibration))
-        return even and share <= SUBSTITUTION_DESTINATION and _remade_alike(after, images)
+        return even and share <= SUBSTITUTION_DESTINATION and _remade_alike(after)
     replaced = share <= SUBSTITUTION_DESTINATION or not ours
     if task.forget.task == "item":
         return auc > AUC_DESTINATION and replaced
@@ -100,12 +97,13 @@ def _hardly_known(task: UnlearningTask, after: Measures, unseen: int) -> str | N
     )
 
 
-def _remade_alike(after: Measures, images: int) -> bool:
+def _remade_alike(after: Measures) -> bool:
     """Whether fresh inversions make forget images as well as unseen ones, as far as the two were measured.
 
     Of few images one set may well be the easier one, so that Student's t is what the gap has to be within.
     """
-    forgotten, unseen, error = (after.get(key) for key in ("rec_u", "rec_t", "rec_gap_error"))
-    if forgotten is None or unseen is None or error is None:
+    names = ("rec_u", "rec_t", "rec_gap_error", "rec_images")
+    forgotten, unseen, error, images = (after.get(key) for key in names)
+    if forgotten is None or unseen is None or error is None or images is None:
         return True
-    return abs(forgotten - unseen) <= float(t.isf(REC_GAP_LEVEL / 2, min(images, RECONSTRUCTED) - 1)) * error
+    return abs(forgotten - unseen) <= float(t.isf(REC_GAP_LEVEL / 2, images - 1)) * error

@@ -86,6 +86,7 @@ def measure_before_and_after(
             seen=task.seen,
             companions=task.companions,
             calibration=task.calibration,
+            by_label=task.by_label,
             device=device,
         )
     before, scores_before = _measure_original(task, prepared, reference, progress)

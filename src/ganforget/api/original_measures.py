@@ -18,7 +18,7 @@ from ganforget.models.gan import Gan, model_hash
 
 __all__ = ["Found", "measured_once", "original_key"]
 
-VERSION = 2
+VERSION = 3
 """To be raised when a measure changes, so that old ones are not taken for new ones."""
 
 Found = tuple[dict[str, float | None], dict[str, list[float]]]

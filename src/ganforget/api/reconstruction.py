@@ -17,6 +17,9 @@ __all__ = ["RECONSTRUCTED", "reconstruction_errors", "unseen_images"]
 RECONSTRUCTED = 64
 """Most forget images, and holdout images, that are inverted anew."""
 
+_LEAST_PAIRS = 8
+"""Fewest forget images with a holdout image of the same label each, for the others to be left out."""
+
 
 def unseen_images(holdout: ImageDataset, calibration: np.ndarray) -> ImageDataset:
     """Return the holdout images that calibrated nothing; ``calibration`` are the positions of those that did."""
@@ -28,9 +31,10 @@ def reconstruction_errors(
 ) -> dict[str, float | None]:
     """Return `rec_u` and `rec_t`: the mean error of fresh inversions of up to 64 forget and holdout images.
 
-    The holdout images have the forget images' labels, as far as there are enough: a 1 is easier to make than an 8.
-    `rec_gap_error` is the standard error of the difference: of two sets of so few images one is a little easier by
-    chance. A class is compared with holdout images of its own.
+    Where there are labels, each forget image stands beside a holdout image of its own: a 1 is easier to make than an
+    8. Those for which none is left are left out, but where hardly any has one. `rec_gap_error` is the standard error
+    of the difference: of two sets of so few images one is a little easier by chance. `rec_images` is how many images
+    each mean is of, at least.
     """
     config = InversionConfig(latent=latent, seed=seed + 1)
     statistics = latent_statistics(gan.G, seed=seed + 1)
@@ -42,13 +46,13 @@ def reconstruction_errors(
         labels = images.labels[rows] if gan.G.c_dim and images.labels is not None else None
         return invert(gan.G, images.tensor(rows), labels, statistics, config).errors.double()
 
+    shown, beside = _pairs(forget, shown, holdout, seed) if len(holdout) else (shown, None)
     of_forget = errors(forget, shown)
     found: dict[str, float | None] = {"rec_u": float(of_forget.mean()), "rec_t": None, "rec_gap_error": None}
-    if not len(holdout):  # a class without holdout images
+    if beside is None:  # a class without holdout images
         return found
-    beside = _beside(forget, shown, holdout, seed)
     of_holdout = errors(holdout, beside)
-    found["rec_t"] = float(of_holdout.mean())
+    found |= {"rec_t": float(of_holdout.mean()), "rec_images": min(len(of_forget), len(of_holdout))}
     if len(of_forget) > 1 and len(of_holdout) > 1:
         alike = len(of_forget) == len(of_holdout) and _labels(forget, shown) == _labels(holdout, beside)
         found["rec_gap_error"] = _standard_error(of_forget, of_holdout, pairs=alike)
@@ -59,15 +63,22 @@ def _labels(images: ImageDataset, rows: np.ndarray) -> list[int]:
     return [] if images.labels is None else images.labels[rows].tolist()
 
 
-def _beside(forget: ImageDataset, shown: np.ndarray, holdout: ImageDataset, seed: int) -> np.ndarray:
-    """Return as many holdout positions as ``shown``, or all there are: one of the same label for each, then others."""
+def _pairs(forget: ImageDataset, shown: np.ndarray, holdout: ImageDataset, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which of the forget images ``shown`` are inverted, and as many holdout positions: of the same labels.
+
+    Where fewer than ``_LEAST_PAIRS`` find one of their label, or there are no labels, others stand in.
+    """
     order = permutation(seed, "reconstruct", len(holdout))
     if forget.labels is None or holdout.labels is None:
-        return order[: len(shown)]
+        return shown, order[: len(shown)]
     by_label = {int(y): list(order[holdout.labels[order] == y]) for y in np.unique(holdout.labels)}
-    alike = [by_label[y].pop(0) for y in map(int, forget.labels[shown]) if by_label.get(y)]
-    others = order[~np.isin(order, alike)]
-    return np.array([*alike, *others[: len(shown) - len(alike)]], dtype=np.int64)
+    labels = map(int, forget.labels[shown])
+    found = [by_label[y].pop(0) if by_label.get(y) else -1 for y in labels]
+    paired, beside = (values[np.array(found) >= 0] for values in (shown, np.array(found)))
+    if len(paired) >= min(_LEAST_PAIRS, len(shown)):
+        return paired, beside
+    others = order[~np.isin(order, beside)]
+    return shown, np.concatenate([beside, others[: len(shown) - len(beside)]])
 
 
 def _standard_error(of_forget: Tensor, of_holdout: Tensor, *, pairs: bool) -> float:

@@ -67,6 +67,7 @@ def run_results(
         "substituted_rule": prepared.inverted.rule,
         "n_retain_seen": len(task.seen),
         "n_calibration": len(task.calibration),
+        "by_label": task.by_label,
         "membership": "verified" if task.forget.verified else "unverified",
         "seed": options.seed,
         "latent": options.latent,

@@ -12,6 +12,7 @@ from ganforget.data import (
     forget_from,
     forget_random,
     include_duplicates,
+    is_random_draw,
     with_mirror_images,
 )
 from ganforget.errors import InputError
@@ -20,7 +21,7 @@ from ganforget.models.stylegan2 import Discriminator, Generator
 from ganforget.options import ForgetSelection, Mode
 from ganforget.randomness import permutation
 
-__all__ = ["NO_CLASSES", "choose_forget_set", "choose_retain", "find_copies"]
+__all__ = ["NO_CLASSES", "choose_forget_set", "choose_retain", "compares_by_label", "find_copies"]
 
 NO_CLASSES = "This model has no labels, so it cannot forget a class; forget images instead."
 
@@ -89,6 +90,19 @@ def find_copies(
     counts = {"retain_exact": len(retain.exact), "retain_near": len(retain.near)}
     counts |= {"holdout_exact": len(holdout.exact), "holdout_near": len(holdout.near)}
     return forget, counts, warnings
+
+
+def compares_by_label(forget: ForgetSet, splits: DataSplits | None, G: Generator) -> bool:
+    """Whether each forget image is compared with others of its own label: where the set is no random draw.
+
+    A random draw has the labels of all, and is compared with all, as the paper does; a class always with its own.
+    """
+    if forget.task == "class" or not G.c_dim or forget.labels is None:
+        return False
+    if splits is None:
+        return True
+    known = splits.train.labels is not None and (not len(splits.holdout) or splits.holdout.labels is not None)
+    return known and not is_random_draw(forget, splits.train)
 
 
 def choose_retain(

@@ -4,17 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
 
 from ganforget.api.model import load_model
-from ganforget.api.selection import NO_CLASSES, choose_forget_set, choose_retain, find_copies
+from ganforget.api.selection import NO_CLASSES, choose_forget_set, choose_retain, compares_by_label, find_copies
 from ganforget.data import (
     DATA_NAMES,
     DataSpec,
     DataSplits,
     ForgetSet,
     ImageDataset,
-    is_random_draw,
     load_data,
     mirrored_dataset,
 )
@@ -38,8 +36,7 @@ __all__ = [
     "trained_with_mirror",
 ]
 
-_LABELS_LEVEL = 1e-4
-"""A forget set is of other labels where chance gives so many of one label more seldom than this."""
+_OF_DATA = ("data_path", "holdout_path", "forget_duplicates", "reconstruct", "downstream", "classifier")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +56,8 @@ class UnlearningTask:
     """Positions of the retain images that complete every scored group; never seen, never scored."""
     calibration: np.ndarray
     """Positions of the holdout images that calibrate and stop, and measure nothing; empty for other destinations."""
+    by_label: bool
+    """Whether each forget image is compared with others of its own label: they are no random draw."""
     duplicates: dict[str, int]
     config: CascadeConfig
     warnings: tuple[str, ...]
@@ -132,6 +131,7 @@ def holdout_warnings(splits: DataSplits) -> list[str]:
 
 def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> UnlearningTask:
     """Check ``options`` against model and data and return the task; every InputError comes from here."""
+    _require_data(options)
     original = load_model(options.model)
     splits = None
     mirror = trained_with_mirror(original, options.mirror)
@@ -179,13 +179,14 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
             f"{options.invert} of the {len(forget)} images are inverted: the others get no substitute, and "
             "substitution says nothing of them."
         )
+    by_label = compares_by_label(forget, splits, original.G)
     seen = companions = calibration = np.empty(0, np.int64)
     if splits is not None:
         if config.destination == "calibrated" and options.mode == "few-shot":
-            calibration, more = _calibration(splits)
+            calibration, more = _calibration(splits, forget.labels if by_label else None)
             warnings += more
-        if forget.task == "item" and original.G.c_dim:
-            warnings += _other_labels(forget, splits)
+        if by_label:
+            warnings += _without_counterpart(forget, splits)
         seen, companions = choose_retain(forget, splits, original.D, mode=options.mode, seed=options.seed)
     return UnlearningTask(
         options,
@@ -197,37 +198,51 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
         seen,
         companions,
         calibration,
+        by_label,
         duplicates,
         config,
         tuple(warnings),
     )
 
 
-def _other_labels(forget: ForgetSet, splits: DataSplits) -> list[str]:
-    """Return a warning where images that are no random draw have other labels than those never trained on."""
-    holdout = splits.holdout.labels
-    if forget.labels is None or holdout is None or not len(holdout) or is_random_draw(forget, splits.train):
-        return []
-    ours, theirs = (np.bincount(labels, minlength=splits.train.num_classes) for labels in (forget.labels, holdout))
-    label = int((ours / ours.sum() - theirs / theirs.sum()).argmax())
-    share, expected = ours[label] / ours.sum(), theirs[label] / theirs.sum()
-    if binomtest(int(ours[label]), int(ours.sum()), float(expected), alternative="greater").pvalue > _LABELS_LEVEL:
-        return []
-    return [
-        f"{share:.0%} of the images to forget have label {label}, of those never trained on {expected:.0%}. D may "
-        "score labels differently, so that auc_ut and auc_lu, and a destination that rests on them, are partly of the "
-        "label: what they say of images of one label is not what retraining would give."
+def _require_data(options: UnlearnOptions) -> None:
+    """Raise InputError for options that only training data give a meaning."""
+    asked = [f"--{name.replace('_', '-')}" for name in _OF_DATA if getattr(options, name)]
+    if options.data is None and asked:
+        raise InputError(f"{', '.join(asked)} given without training data, which it is about: name these with --data.")
+
+
+def _calibration(splits: DataSplits, labels: tuple[int, ...] | None = None) -> tuple[np.ndarray, list[str]]:
+    """Return the positions of the holdout images that calibrate, none where they are too few, and what to say then.
+
+    With ``labels`` only images that have one of these calibrate.
+    """
+    calibration, _ = split_holdout(splits.holdout)
+    if labels is not None and splits.holdout.labels is not None:
+        calibration = calibration[np.isin(splits.holdout.labels[calibration], labels)]
+    if not len(splits.holdout) or len(calibration) >= LEAST_CALIBRATION:
+        return calibration, []
+    measure, alike = len(splits.holdout), ""
+    if labels is not None and splits.holdout.labels is not None:
+        measure, alike = int(np.isin(splits.holdout.labels, labels).sum()), " of the same labels"
+    return np.empty(0, np.int64), [
+        f"{len(calibration)} images never trained on{alike} would calibrate, and {LEAST_CALIBRATION} are the least: "
+        f"samples of the GAN stand for them, and all {measure or len(splits.holdout)} measure. Name more with "
+        "--holdout-path."
     ]
 
 
-def _calibration(splits: DataSplits) -> tuple[np.ndarray, list[str]]:
-    """Return the positions of the holdout images that calibrate, none where they are too few, and what to say then."""
-    calibration, _ = split_holdout(splits.holdout)
-    if not len(splits.holdout) or len(calibration) >= LEAST_CALIBRATION:
-        return calibration, []
-    return np.empty(0, np.int64), [
-        f"{len(calibration)} images never trained on would calibrate, and {LEAST_CALIBRATION} are the least: samples "
-        f"of the GAN stand for them, and all {len(splits.holdout)} measure. Name more with --holdout-path."
+def _without_counterpart(forget: ForgetSet, splits: DataSplits) -> list[str]:
+    """Return a warning where images have labels that no image never trained on has."""
+    labels = splits.holdout.labels
+    if labels is None or not len(labels) or forget.labels is None:
+        return []
+    alone = int((~np.isin(forget.labels, labels)).sum())
+    if not alone:
+        return []
+    return [
+        f"{alone} of the {len(forget)} images to forget have a label that no image never trained on has, and are "
+        "compared with images of other labels: auc_ut is partly of the label. Name some with --holdout-path."
     ]
 
 

@@ -1,5 +1,6 @@
 """How D is watched while it forgets: companions, probes, and which few retain images it may train on."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,8 @@ from torch import Tensor
 
 from ganforget.api.task import UnlearningTask
 from ganforget.data import ImageDataset
-from ganforget.evaluation.calibration import CalibrationCheck
+from ganforget.evaluation.by_label import label_pairs
+from ganforget.evaluation.calibration import CalibrationCheck, labels_of
 from ganforget.evaluation.stop_rule import DiscriminatorCheck
 from ganforget.models.gan import Gan
 from ganforget.models.pictures import Pictures, load_pictures
@@ -106,6 +108,8 @@ def _watch_aside(
     seen_scores = [head_scores(D_0, images, companions) for images in scored]
     forget_scores, before = (head_scores(D_0, images, companions) for images in (forget, probes))
     reference = torch.cat(seen_scores if task.forget.task == "class" else [*seen_scores, forget_scores])
+    if task.by_label:  # few of the retain images have the forget images' labels
+        reference = forget_scores
     watched = _watched(task, forget, forget_scores)
     return retain, DiscriminatorCheck(companions, *watched, reference, probes, before), forget_scores
 
@@ -140,14 +144,26 @@ def watch_calibrated(
         rows = task.calibration[permutation(task.options.seed, "calibration", len(task.calibration))[:_WATCHED]]
         unseen = fix_images(D_0, *_pictures(holdout, rows, D_0.c_dim, device), work)
     else:
+        labels = labels_of(forget) if task.by_label else labels
         unseen = anchor_pool(task.original, labels, _WATCHED, seed=task.options.seed + 2_000_003, work=work)
     before = head_scores(D_0, unseen, companions)
+    check = CalibrationCheck(companions, watched, unseen, before, by_label=task.by_label)
+    own_label = " of its label" if task.by_label else ""
+
+    def aimed(rule: Callable[[Tensor, Tensor], Tensor], images: Fixed, found: Tensor) -> Tensor:
+        if not task.by_label:
+            return rule(found, before)
+        aims = torch.empty_like(found)
+        for rows, those in label_pairs(labels_of(images), labels_of(unseen)):
+            aims[rows] = rule(found[rows], before[those])
+        return aims
+
     if len(task.calibration):
-        rule = "each image its own: D_0's scores of unseen holdout images, by rank"
-        return CalibrationCheck(companions, watched, unseen, before), matched_scores(own, before), rule
-    rule = f"each image its own: from D_0's score of it {TOWARDS_SAMPLES:.0%} of the way to samples of G_0, by rank"
-    stand_ins = between_scores(watched_scores, before)
-    return CalibrationCheck(companions, watched, unseen, before, stand_ins), between_scores(own, before), rule
+        rule = f"each image its own: D_0's scores of unseen holdout images{own_label}, by rank"
+        return check, aimed(matched_scores, forget, own), rule
+    way = f"from D_0's score of it {TOWARDS_SAMPLES:.0%} of the way to samples of G_0{own_label}, by rank"
+    check = replace(check, stand_ins=aimed(between_scores, watched, watched_scores))
+    return check, aimed(between_scores, forget, own), f"each image its own: {way}"
 
 
 def _probes(samples: Fixed) -> tuple[Fixed, Fixed]:

@@ -14,6 +14,7 @@ from scipy.stats import ks_2samp
 from torch import Tensor
 
 from ganforget.evaluation.auc import auc
+from ganforget.evaluation.by_label import label_pairs, placements
 from ganforget.evaluation.substitution import GeneratorCheck, is_substituted, look_at_generator
 from ganforget.models.scoring import head_scores
 from ganforget.shapes import PerImage, UnseenScores
@@ -21,7 +22,7 @@ from ganforget.unlearning.cascade import Cascade, Check
 from ganforget.unlearning.material import Fixed
 from ganforget.unlearning.state import CascadeState
 
-__all__ = ["AUC_AROUND_HALF", "REC_GAP_LEVEL", "CalibrationCheck", "StopRuleCalibrated"]
+__all__ = ["AUC_AROUND_HALF", "REC_GAP_LEVEL", "CalibrationCheck", "StopRuleCalibrated", "labels_of"]
 
 AUC_AROUND_HALF = 0.1
 """The calibrated destination: `auc_ut` at most so far from 0.5, over holdout images that calibrated nothing."""
@@ -48,21 +49,45 @@ class CalibrationCheck:
     unseen_scores: PerImage
     """D_0's scores of them."""
     stand_ins: UnseenScores | None = None
-    """Zero-shot: what D_0 would give unseen real images; they move as the samples do."""
+    """Zero-shot: what D_0 would give unseen real images, one for each forget image; they move as the samples do."""
+    by_label: bool = False
+    """Whether each forget image is compared with unseen ones of its own label."""
 
     def estimate(self, state: CascadeState) -> tuple[dict[str, float], float]:
         """Return `auc_ut` and the test's p-value, and how much higher the forget images should score."""
         forget, unseen = (head_scores(state.D, images, self.companions) for images in (self.forget, self.unseen))
+        others = self.unseen
         if self.stand_ins is not None:
-            unseen = self.stand_ins + (unseen - self.unseen_scores).mean()
-        return self.compare(forget, unseen)
-
-    def compare(self, forget: Tensor, unseen: Tensor) -> tuple[dict[str, float], float]:
-        """Return the same for scores at hand."""
+            unseen, others = self.stand_ins + (unseen - self.unseen_scores).mean(), self.forget
+        if self.by_label:
+            return _within_labels(forget, labels_of(self.forget), unseen, labels_of(others))
         alike = np.asarray(ks_2samp(forget.numpy(), unseen.numpy()))[1]
         area = auc(forget.double(), unseen.double())
         values = {"auc_ut": area, "alike": float(alike), "score_forget": float(forget.mean())}
         return values, float(unseen.mean() - forget.mean())
+
+
+def labels_of(images: Fixed) -> np.ndarray:
+    """Return the labels of ``images``, which D is given as one-hot vectors, as numbers."""
+    assert images.c is not None
+    return images.c.argmax(dim=1).cpu().numpy()
+
+
+def _within_labels(
+    forget: Tensor, labels: np.ndarray, unseen: Tensor, other_labels: np.ndarray
+) -> tuple[dict[str, float], float]:
+    """Return `auc_ut`, the test's p-value and the gap from where scores lie among the unseen ones of their label."""
+    ours, theirs = (
+        placements(scores.numpy(), own, unseen.numpy(), other_labels)
+        for scores, own in ((forget, labels), (unseen, other_labels))
+    )
+    gaps = [
+        len(rows) * float(unseen[those].mean() - forget[rows].mean())
+        for rows, those in label_pairs(labels, other_labels)
+    ]
+    alike = np.asarray(ks_2samp(ours, theirs))[1]
+    values = {"auc_ut": float(ours.mean()), "alike": float(alike), "score_forget": float(forget.mean())}
+    return values, sum(gaps) / len(labels)
 
 
 @dataclass(frozen=True)

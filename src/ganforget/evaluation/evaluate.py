@@ -10,6 +10,7 @@ from torch import Tensor
 from ganforget.data.dataset import ImageDataset, one_hot
 from ganforget.errors import InputError
 from ganforget.evaluation.auc import auc_deviation
+from ganforget.evaluation.by_label import auc_by_label
 from ganforget.evaluation.class_stop import class_samples
 from ganforget.evaluation.features import extract_features
 from ganforget.evaluation.frechet import FeatureStatistics, frechet_distance
@@ -62,7 +63,7 @@ def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> 
     """Return what depends on D alone, and the real groups' scores.
 
     That is `auc_lu`, `auc_lu_seen`, and `auc_ut` with its standard error; without a forget set `auc_lt`: how well D
-    tells training images from holdout images.
+    tells training images from holdout images. `auc_lu` and `auc_ut` compare within a label where the groups say so.
     """
     train, holdout, groups = reference.splits.train, reference.splits.holdout, reference.groups
     chosen = {
@@ -82,6 +83,8 @@ def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> 
     if not scores["forget"]:
         return {"auc_lt": auc_lt(arrays["retain"], arrays["holdout"]) if scores["holdout"] else None}, scores
     forget = arrays["forget"]
+    if groups.by_label:
+        return _within_labels(arrays, reference), scores
     measures: Measures = {
         "auc_lu": auc_lu(arrays["retain"], forget) if scores["retain"] else None,
         "auc_lu_seen": auc_lu(arrays["retain_seen"], forget) if scores["retain_seen"] else None,
@@ -93,6 +96,24 @@ def measure_scores(score: Score, reference: Reference, *, conditional: bool) -> 
         images = len(forget) // (2 if mirrored(reference.splits) else 1)  # the two sides of one are no two draws
         measures |= {"auc_ut": area, "auc_ut_error": auc_deviation(area, max(images, 1), len(arrays["holdout"]))}
     return measures, scores
+
+
+def _within_labels(scores: dict[str, np.ndarray], reference: Reference) -> Measures:
+    """Return the same with each forget image among others of its own label; those that D trained on are of any."""
+    train, holdout, groups = reference.splits.train, reference.splits.holdout, reference.groups
+    assert train.labels is not None
+    forget, labels, seen = scores["forget"], train.labels[groups.forget], scores["retain_seen"]
+    found: Measures = dict.fromkeys(("auc_lu", "auc_lu_seen", "auc_ut", "auc_ut_error"))
+    if len(seen):
+        found["auc_lu_seen"] = auc_lu(seen, forget)
+    if len(scores["retain"]):
+        found["auc_lu"] = 1 - auc_by_label(forget, labels, scores["retain"], train.labels[groups.retain])[0]
+    if len(scores["holdout"]) and holdout.labels is not None:
+        copies = 2 if mirrored(reference.splits) else 1
+        others = holdout.labels[groups.holdout]
+        area, error = auc_by_label(forget, labels, scores["holdout"], others, copies=copies)
+        found |= {"auc_ut": area, "auc_ut_error": error}
+    return found
 
 
 def spread(

@@ -60,6 +60,8 @@ class EvaluationGroups:
     retain_seen: np.ndarray
     holdout: np.ndarray
     by_class: dict[int, np.ndarray]
+    by_label: bool = False
+    """Whether forget images are compared with others of their own labels, which ``retain`` and ``holdout`` then are."""
 
     def counts(self) -> dict[str, int]:
         """Return how many images each group holds; a forgotten class y stands as ``class_y``."""
@@ -79,12 +81,14 @@ def choose_groups(
     seen: Sequence[int] | np.ndarray = (),
     companions: Sequence[int] | np.ndarray = (),
     calibration: Sequence[int] | np.ndarray = (),
+    by_label: bool = False,
 ) -> EvaluationGroups:
     """Choose the images to measure on; without a forget set (None) every training image is a retain image.
 
     ``forget``, ``seen`` (retain images the cascade sees; none for zero-shot) and ``companions`` (retain
     images that only accompany others in a batch of scores) are positions in the training split. For
-    ``classes`` the holdout group has these labels; holdout images at ``calibration`` are left out of it. Raises
+    ``classes`` the holdout group has these labels; holdout images at ``calibration`` are left out of it. With
+    ``by_label`` the scored retain and holdout images have labels of the forget images, where any have. Raises
     ForgetSetError for an empty forget set, one that leaves fewer than four images, or positions outside the
     training split, and InputError where seen images or companions are forget images.
     """
@@ -106,14 +110,16 @@ def choose_groups(
     half = min(len(splits.train) // 2, len(retain) // 2, protocol.distance_count) // sides * sides
     unseen = _draw(protocol, "retain/scores", retain)
     unseen = unseen[~np.isin(unseen % images, np.concatenate([watched, beside]) % images)]
+    alike = splits.train.labels[forgotten] if by_label and splits.train.labels is not None else None
     return EvaluationGroups(
         distance=np.sort(order[:half]),
         floor=np.sort(order[half : 2 * half]),
         forget=np.sort(_draw(protocol, "forget/scores", forgotten)[: protocol.score_count]),
-        retain=np.sort(unseen[: protocol.score_count]),
+        retain=np.sort(_of_labels(splits.train, unseen, alike)[: protocol.score_count]),
         retain_seen=np.sort(_draw(protocol, "seen/scores", watched)[: protocol.score_count]),
-        holdout=_holdout(splits.holdout, classes, protocol, calibration),
+        holdout=_holdout(splits.holdout, classes, protocol, calibration, alike),
         by_class=_members(splits.train, forgotten, classes, protocol),
+        by_label=alike is not None,
     )
 
 
@@ -127,12 +133,22 @@ def _holdout(
     classes: Sequence[int],
     protocol: EvaluationProtocol,
     calibration: Sequence[int] | np.ndarray,
+    alike: np.ndarray | None,
 ) -> np.ndarray:
-    """All labels for items, the forgotten ones for a class (section 5.6)."""
+    """All labels for items, or those ``alike``; the forgotten ones for a class (section 5.6)."""
     members = np.setdiff1d(np.arange(len(holdout)), np.asarray(calibration, np.int64))
     if classes and holdout.labels is not None:
         members = members[np.isin(holdout.labels[members], classes)]
-    return np.sort(_draw(protocol, "holdout/scores", members)[: protocol.score_count])
+    members = _of_labels(holdout, _draw(protocol, "holdout/scores", members), alike)
+    return np.sort(members[: protocol.score_count])
+
+
+def _of_labels(images: ImageDataset, members: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+    """Return the members of these labels; all of them where none is."""
+    if labels is None or images.labels is None:
+        return members
+    found = members[np.isin(images.labels[members], labels)]
+    return found if len(found) else members
 
 
 def _members(

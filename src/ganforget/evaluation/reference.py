@@ -74,6 +74,7 @@ class Reference:
             "classifier": None if self.classifier is None else self.classifier.name,
             "seed": self.protocol.seed,
             "counts": self.groups.counts(),
+            "by_label": self.groups.by_label,
             "truncation_psi": 1,
             "noise_mode": "const",
             "class_destination": self.class_destination,
@@ -89,6 +90,7 @@ def measure_reference(
     seen: Sequence[int] | np.ndarray = (),
     companions: Sequence[int] | np.ndarray = (),
     calibration: Sequence[int] | np.ndarray = (),
+    by_label: bool = False,
     device: torch.device | str = "cpu",
 ) -> Reference:
     """Choose the groups (see `choose_groups`) and measure the real images: floor, ceilings, destination.
@@ -108,6 +110,7 @@ def measure_reference(
         seen=seen,
         companions=companions,
         calibration=calibration,
+        by_label=by_label,
     )
     classifier = find_classifier(splits, protocol.classifier)
     extractor = _extractor(protocol, classifier, device, needed=bool(classes))

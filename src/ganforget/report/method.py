@@ -25,6 +25,9 @@ MEMBERSHIP = {
 }
 
 
+COMPARED = "images of the same label, each forget image with those of its own, as they are no random draw"
+
+
 @dataclass(frozen=True)
 class Row:
     """A term and its value; ``key`` is the name in the files, ``code`` sets the value as code."""
@@ -86,6 +89,7 @@ def _asked(run: RunFiles) -> list[Row]:
         Row("Class to forget", classes, "classes"),
         Row("Forget images", count(results.get("n_forget")), "n_forget"),
         Row("Chosen by", chosen, "selection"),
+        Row("Compared with", COMPARED if results.get("by_label") else "", "by_label"),
         Row("Membership", MEMBERSHIP.get(membership or "", membership or ""), "membership"),
     ]
     return [row for row in rows if row.value]

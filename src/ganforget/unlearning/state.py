@@ -1,6 +1,7 @@
 """Everything that a cascade in progress needs to go on, and its files."""
 
 import copy
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -98,13 +99,13 @@ def _head(D: Discriminator) -> dict[str, torch.nn.Parameter]:
     return {name: weight for name, weight in D.named_parameters() if id(weight) in own}
 
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _COUNTERS = {"step": int, "cascade_seconds": float, "check_seconds": float, "d_reached": bool, "g_reached": bool}
 _COUNTERS |= {"substitution": float, "label_shift": float}
 
 
 def save_cascade(state: CascadeState, folder: Path) -> None:
-    """Write the resume state in one step."""
+    """Write the resume state; all that changes lies in one file, so that it changes in one step."""
     make_folder(folder)
     tensors = pair_tensors(state)
     tensors["counters"] = torch.tensor([float(getattr(state, name)) for name in _COUNTERS], dtype=torch.float64)
@@ -113,20 +114,22 @@ def save_cascade(state: CascadeState, folder: Path) -> None:
     for number, one in enumerate(state.beside):
         tensors |= {f"beside{number}.{key}": value.detach().cpu().clone() for key, value in _head(one.D).items()}
         tensors |= optimizer_tensors(one.optimizer, f"beside{number}_optimizer.")
+    tensors["found"] = torch.tensor(list(json.dumps(state.found).encode()), dtype=torch.uint8)  # names and values
     write_bytes(folder / "state.safetensors", safetensors.torch.save(tensors))
-    write_json(folder / "about.json", {"schema_version": _SCHEMA_VERSION, "kind": "unlearning", "found": state.found})
+    write_json(folder / "about.json", {"schema_version": _SCHEMA_VERSION, "kind": "unlearning"})
 
 
 def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
     """Fill ``state`` (fresh, of the same configuration) from ``folder``."""
-    found = read_about(folder, schema_version=_SCHEMA_VERSION).get("found")
+    read_about(folder, schema_version=_SCHEMA_VERSION)
     tensors = read_tensors(folder / "state.safetensors")
     restore_pair(state, tensors, folder)
     counters = tensors["counters"].tolist() if "counters" in tensors else []
-    if len(counters) != len(_COUNTERS) or "work" not in tensors or not isinstance(found, dict):
+    if len(counters) != len(_COUNTERS) or not {"work", "found"} <= tensors.keys():
         raise ModelFileError(f"The resume state in {folder} lacks counters; it is damaged, or of another release.")
     for (name, kind), value in zip(_COUNTERS.items(), counters, strict=True):
         setattr(state, name, kind(value))
+    found = json.loads(bytes(tensors["found"].tolist()))
     state.found = {name: float(value) for name, value in found.items()}
     state.work = Work(*tensors["work"].tolist())
     for number, one in enumerate(state.beside):
