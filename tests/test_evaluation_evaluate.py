@@ -140,8 +140,10 @@ def test_by_label_a_score_that_knows_labels_alone_tells_nothing(splits: DataSpli
         return c[:, 8] + 1e-3 * images.mean((1, 2, 3))
 
     others = np.setdiff1d(np.arange(300), eights)
-    given = {"seen": others[:64], "companions": others[64:67]}
-    plain, within = (measure_reference(splits, forget, by_label=by, **given) for by in (False, True))
+    seen, companions = others[:64], others[64:67]
+    plain, within = (
+        measure_reference(splits, forget, seen=seen, companions=companions, by_label=by) for by in (False, True)
+    )
     assert (plain.record()["by_label"], within.record()["by_label"]) == (False, True)
     found = measure_scores(eight, plain, conditional=True)[0]
     assert found["auc_ut"] > 0.9  # type: ignore[operator]

@@ -200,6 +200,17 @@ def test_zero_shot_cuts_many_images_into_folds(model: Path, mode: str, kind: dic
             assert torch.equal(ours, theirs)
 
 
+def test_the_two_sides_of_an_image_are_in_one_fold(model: Path):
+    """A D beside would else learn the mirror image of what it is to be watched on."""
+    prepared = prepare(
+        resolve(model, "zero-shot", ITEMS | {"forget_random": 33, "mirror": True}), CPU, Silent(), StopRequest()
+    )
+    folds = prepared.cascade.folds
+    assert sorted(torch.cat(folds).tolist()) == list(range(66))
+    for fold in folds:
+        assert torch.equal(fold[fold < 33], fold[fold >= 33] - 33)
+
+
 def test_what_calibrates_zero_shot_is_not_trained_on(model: Path):
     """Samples of G_0 that are no anchors, and whose features are those of the D that was changed at random."""
     prepared = prepare(resolve(model, "zero-shot", CALIBRATED), CPU, Silent(), StopRequest())

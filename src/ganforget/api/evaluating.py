@@ -85,7 +85,8 @@ def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -
         measures["acc_downstream"] = downstream_accuracy(gan.G, reference)
     if options.reconstruct and forget is not None:
         progress.stage("Fresh inversions for rec_u and rec_t")
-        images, unseen = forget.dataset(splits.train), unseen_images(splits.holdout, subject.calibration)
+        unseen = unseen_images(splits.holdout, subject.calibration)
+        images = forget.dataset(splits.train).subset(np.arange(forget.unmirrored))
         measures |= reconstruction_errors(gan, images, unseen, classes=forget.classes, latent="w", seed=options.seed)
     return {
         "schema_version": SCHEMA_VERSION,

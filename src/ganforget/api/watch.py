@@ -175,11 +175,12 @@ def _probes(samples: Fixed) -> tuple[Fixed, Fixed]:
 def _with_folds(task: UnlearningTask, check: DiscriminatorCheck) -> DiscriminatorCheck:
     """Return ``check`` with the folds of the forget images, where there are enough, and where they can be."""
     ours = task.forget.task == "item" and task.config.destination == "separated" and task.options.preset == "default"
-    count = len(check.watched)
-    if not ours or count < _FOLDS * _LEAST_IN_A_FOLD:
+    rows = _watched_rows(task, len(task.forget)).numpy()
+    images, image_of = np.unique(rows % task.forget.unmirrored, return_inverse=True)  # both sides into one fold
+    if not ours or len(images) < _FOLDS * _LEAST_IN_A_FOLD:
         return check
-    order = torch.from_numpy(permutation(task.options.seed, "folds", count).copy())
-    return replace(check, folds=tuple(fold.sort().values for fold in order.tensor_split(_FOLDS)))
+    order = np.array_split(permutation(task.options.seed, "folds", len(images)), _FOLDS)
+    return replace(check, folds=tuple(torch.from_numpy(np.flatnonzero(np.isin(image_of, part))) for part in order))
 
 
 def _watched(task: UnlearningTask, forget: Fixed, forget_scores: Tensor) -> tuple[Fixed, Tensor]:
