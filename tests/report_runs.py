@@ -48,7 +48,9 @@ RESULTS |= {"fake_label_rule": "auto: median of D_0's forget scores minus twice 
 RESULTS |= {"n_inverted": 64, "n_retain_seen": 64, "membership": "verified", "latent": "w", "lambda1": 20.0}
 RESULTS |= {"lambda2": 0.0, "extractor": "digits-classifier", "fd_name": "FD (digits-classifier)"}
 RESULTS |= {"inversion_error": 0.00412, "cost_kimg": 5.09, "seconds_per_kimg": 4.3, "warnings": []}
-RESULTS |= {"seconds": {"inversion": 7.9, "cascade": 13.2, "checks": 0.8, "total": 21.9, "evaluation": 33.0}}
+RESULTS |= {
+    "seconds": {"inversion": 7.9, "cascade": 13.2, "checks": 0.8, "total": 21.9, "preparation": 1.2, "evaluation": 33.0}
+}
 RESULTS |= {"work": {"g_forward": 31744, "g_backward": 28544, "d_forward": 46080, "d_backward": 38912}}
 RESULTS |= {"duplicates": dict.fromkeys(("retain_exact", "retain_near", "holdout_exact", "holdout_near"), 0)}
 RESULTS |= {"images": {"tile": TILE, "count": COUNT, "sample_columns": 10, "sample_rows": 10}}

@@ -237,6 +237,9 @@ def test_a_run_that_goes_on_keeps_its_unit_of_cost(model: Path, tmp_path: Path, 
     results = resume_unlearning(run).results
     assert results["seconds_per_kimg"] == 3600.0
     assert results["cost_kimg"] == pytest.approx(results["seconds"]["total"] / 3600)
+    seconds = results["seconds"]
+    assert seconds["total"] == pytest.approx(sum(seconds[part] for part in ("inversion", "cascade", "checks")))
+    assert seconds["preparation"] > 0
 
 
 @pytest.mark.parametrize("content", ["{}", "[]", '{"schema_version": 1, "kimg_seconds": 0.0}'])

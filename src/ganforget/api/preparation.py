@@ -1,5 +1,6 @@
 """From a checked task to a cascade that can run: inversion, substitutes, anchors, fake label, stop rule."""
 
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -47,6 +48,8 @@ class Prepared:
     destination_rule: str
     class_destination: float | None
     warnings: tuple[str, ...]
+    seconds: float
+    """Of the preparation itself: anchors, substitutes, what D's trunk makes of them; without the inversion."""
 
 
 def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop: StopRequest) -> Prepared:
@@ -56,6 +59,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
     statistics = latent_statistics(original.G, seed=options.seed)
     inverted = invert_forget_images(task, statistics, progress, stop)
     progress.stage("Preparing the cascade")
+    started = time.perf_counter()
     work = inverted.inversion.work
     others = np.array([y for y in range(original.G.c_dim) if y not in task.forget.classes])
     count = PROBES + companion_count(original.D)
@@ -128,6 +132,7 @@ def prepare(task: UnlearningTask, device: torch.device, progress: Progress, stop
         text,
         destination,
         () if warning is None else (warning,),
+        time.perf_counter() - started,
     )
 
 

@@ -81,7 +81,12 @@ def run_results(
         "after": measured.after,
         "sham": measured.sham,
         "estimates": check.values,
-        "seconds": {**seconds, "total": total, "evaluation": evaluation_seconds},
+        "seconds": {
+            **seconds,
+            "total": total,
+            "preparation": prepared.seconds,
+            "evaluation": evaluation_seconds,
+        },
         "seconds_per_kimg": kimg_seconds,
         "cost_kimg": None if kimg_seconds is None else total / kimg_seconds,
         "work": asdict(work),

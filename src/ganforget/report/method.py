@@ -162,8 +162,9 @@ def cost_rows(results: dict[str, Any]) -> list[Row]:
                 "seconds_per_kimg",
             )
         )
-    if seconds.get("evaluation") is not None:
-        rows.append(Row("Evaluation, not counted", duration(seconds["evaluation"]), "seconds.evaluation"))
+    for part in ("preparation", "evaluation"):
+        if seconds.get(part) is not None:
+            rows.append(Row(f"{part.capitalize()}, not counted", duration(seconds[part]), f"seconds.{part}"))
     return rows
 
 
