@@ -74,7 +74,9 @@ def test_a_run_on_images_of_one_label_gets_its_own_measures_again(tiny_run: Path
     assert results["by_label"]
     assert found["reference"]["by_label"]
     assert found["measures"] == {key: results["after"][key] for key in found["measures"]}
-    assert "images of the same label, each forget image" in (run / "report.html").read_text()
+    page = (run / "report.html").read_text()
+    assert "images of the same label, each forget image" in page
+    assert "compare each with images of its own label" in page
 
 
 def test_another_seed_draws_other_images(tiny_run: Path):
