@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from ganforget.api.inverting import Inverted, invert_forget_images
-from ganforget.api.task import UnlearningTask, _calibration, _without_counterpart, resolve_task
+from ganforget.api.task import UnlearningTask, _without_counterpart, calibrating, resolve_task
 from ganforget.api.watch import PROBES, watch_calibrated, watch_discriminator
 from ganforget.data import forget_indices
 from ganforget.errors import InputError
+from ganforget.evaluation.by_label import matched_by_label
 from ganforget.evaluation.calibration import labels_of
 from ganforget.interruption import StopRequest
 from ganforget.inversion.invert import InversionConfig, invert
@@ -20,7 +21,7 @@ from ganforget.models.latents import latent_statistics
 from ganforget.models.scoring import companion_count
 from ganforget.options import UnlearnOptions
 from ganforget.progress import Silent
-from ganforget.unlearning.fake_label import between_scores, matched_scores
+from ganforget.unlearning.fake_label import TOWARDS_SAMPLES, between_scores
 from ganforget.unlearning.material import anchor_pool, fix_images
 from ganforget.work import Work
 from small_runs import save_digits_gan, take_few_steps
@@ -150,11 +151,11 @@ def test_few_unseen_images_calibrate_nothing(model: Path, tmp_path: Path):
     assert task.splits is not None
     assert len(task.calibration) > 100
     few = replace(task.splits, holdout=task.splits.holdout.subset(np.arange(20)))
-    calibration, warnings = _calibration(few)
+    calibration, warnings = calibrating(few)
     assert len(calibration) == 0
-    assert "all 20 measure" in warnings[0]
+    assert "13 images never trained on would calibrate, which are too few" in warnings[0]
     none = replace(task.splits, holdout=task.splits.holdout.subset(np.arange(0)))
-    assert _calibration(none)[1] == []
+    assert calibrating(none)[1] == []
 
 
 @pytest.mark.parametrize(("images", "aside"), [(16, False), (40, True)])
@@ -191,16 +192,19 @@ def test_images_that_are_no_random_draw_are_compared_by_label(model: Path, tmp_p
     one = np.flatnonzero(splits.train.labels == 2)[:12]  # 15 twos would calibrate
     task = resolve_task(UnlearnOptions(str(model), "digits", forget=listed(tmp_path / "twos.txt", one)))
     assert not len(task.calibration)
-    assert (
-        f"15 images never trained on of the same labels would calibrate, and 16 are the least: samples of the GAN "
-        f"stand for them, and all {(labels == 2).sum()} measure" in " ".join(task.warnings)
+    assert "15 images never trained on with labels of the images to forget would calibrate, which are too few" in (
+        " ".join(task.warnings)
     )
     assert not resolve_task(UnlearnOptions(str(model), "digits", forget_class=(7,))).by_label
-    bare = replace(splits, holdout=splits.holdout.subset(np.flatnonzero(labels != 8)))
-    assert "12 of the 12 images to forget have a label that no image never trained on has" in " ".join(
-        _without_counterpart(forget_indices(splits.train, eights), bare)
-    )
-    assert not _without_counterpart(forget_indices(splits.train, eights), splits)
+    few = np.flatnonzero(labels == 8)[:16]
+    bare = replace(splits, holdout=splits.holdout.subset(np.concatenate([few, np.flatnonzero(labels != 8)])))
+    found, _ = calibrating(bare, (8,) * 12)
+    told = " ".join(_without_counterpart(forget_indices(splits.train, eights), bare, np.arange(9)))
+    assert "12 of the 12 images to forget have a label that fewer than 8 images never trained on have" in told
+    assert not _without_counterpart(forget_indices(splits.train, eights), splits, task.calibration)
+    assert not len(found), "fewer than 16 eights are left"
+    mixed, _ = calibrating(bare, (8,) * 1 + (3,) * 30)
+    assert set(labels[np.concatenate([few, np.flatnonzero(labels != 8)])][mixed]) == {3, 8}
 
 
 @pytest.mark.parametrize("mode", ["few-shot", "zero-shot"])
@@ -224,9 +228,14 @@ def test_each_image_of_a_label_aims_at_unseen_ones_of_it(model: Path, tmp_path: 
     assert set(labels_of(check.unseen)) == {3, 8}
     for label in (3, 8):
         rows, those = labels_of(forget) == label, labels_of(check.unseen) == label
-        own_kind = check.unseen_scores[torch.from_numpy(those)]
-        expected = (matched_scores if mode == "few-shot" else between_scores)(own[torch.from_numpy(rows)], own_kind)
-        assert torch.allclose(aims[torch.from_numpy(rows)], expected)
+        kind, scored = check.unseen_scores[torch.from_numpy(those)], own[torch.from_numpy(rows)]
+        aimed = aims[torch.from_numpy(rows)]
+        if mode == "zero-shot":
+            aimed = (aimed - (1 - TOWARDS_SAMPLES) * scored) / TOWARDS_SAMPLES
+        assert ((aimed >= kind.min() - 1e-5) & (aimed <= kind.max() + 1e-5)).all()
+        assert torch.equal(aimed.argsort(), scored.argsort())
+    expected = matched_by_label(own, labels_of(forget), check.unseen_scores, labels_of(check.unseen))
+    assert torch.allclose(aims, expected if mode == "few-shot" else between_scores(own, expected))
     if mode == "zero-shot":
         assert check.stand_ins is not None
         assert torch.allclose(check.stand_ins, aims), "all of so few images are watched"

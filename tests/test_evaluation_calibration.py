@@ -10,7 +10,7 @@ from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 
 from ganforget.errors import InputError
-from ganforget.evaluation.calibration import CalibrationCheck, StopRuleCalibrated, _within_labels
+from ganforget.evaluation.calibration import CalibrationCheck, StopRuleCalibrated, _compared_by_label
 from ganforget.evaluation.substitution import GeneratorCheck
 from ganforget.interruption import StopRequest
 from ganforget.models.scoring import Companions, scores
@@ -61,7 +61,8 @@ def test_as_many_unseen_scores_are_met_nearly_one_by_one():
 
 
 def test_zero_shot_labels_lie_between():
-    labels = between_scores(torch.tensor([2.0, 4.0]), torch.tensor([-2.0, -2.0]))
+    own = torch.tensor([2.0, 4.0])
+    labels = between_scores(own, matched_scores(own, torch.tensor([-2.0, -2.0])))
     assert labels.tolist() == pytest.approx([2 - 4 * TOWARDS_SAMPLES, 4 - 6 * TOWARDS_SAMPLES])
 
 
@@ -101,15 +102,15 @@ def test_within_one_label_the_check_says_what_it_says_without_labels():
     assert within[1] == pytest.approx(plain[1], abs=1e-6)
 
 
-def test_labels_that_score_differently_are_alike_within_labels():
+def test_labels_that_score_differently_are_alike_compared_by_label():
     """Forget images are mostly of a label that scores 5 higher, unseen ones mostly of the other."""
     labels, other_labels = np.repeat([0, 1], [40, 8]), np.repeat([0, 1], [20, 100])
     forget, unseen = (randn(len(y), seed=3) + 5.0 * torch.from_numpy(y == 0) for y in (labels, other_labels))
-    values, gap = _within_labels(forget, labels, unseen, other_labels)
+    values, gap = _compared_by_label(forget, labels, unseen, other_labels)
     assert values["auc_ut"] == pytest.approx(0.5, abs=0.1)
     assert values["alike"] > 0.1
     assert abs(gap) < 0.3
-    values, gap = _within_labels(forget + 1, labels, unseen, other_labels)
+    values, gap = _compared_by_label(forget + 1, labels, unseen, other_labels)
     assert values["auc_ut"] > 0.65
     assert values["alike"] < 0.01
     assert gap == pytest.approx(-1, abs=0.3)

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from ganforget.api import task as task_room
+from ganforget.api import watch
 from ganforget.api.preparation import Prepared, prepare
 from ganforget.api.task import UnlearningTask, resolve_task
 from ganforget.data import DataSpec, DataSplits, ImageDataset, load_data
@@ -200,15 +201,20 @@ def test_zero_shot_cuts_many_images_into_folds(model: Path, mode: str, kind: dic
             assert torch.equal(ours, theirs)
 
 
-def test_the_two_sides_of_an_image_are_in_one_fold(model: Path):
+def test_the_two_sides_of_an_image_are_in_one_fold(model: Path, monkeypatch: pytest.MonkeyPatch):
     """A D beside would else learn the mirror image of what it is to be watched on."""
-    prepared = prepare(
-        resolve(model, "zero-shot", ITEMS | {"forget_random": 33, "mirror": True}), CPU, Silent(), StopRequest()
-    )
+    mirrored = ITEMS | {"forget_random": 33, "mirror": True}
+    prepared = prepare(resolve(model, "zero-shot", mirrored), CPU, Silent(), StopRequest())
     folds = prepared.cascade.folds
     assert sorted(torch.cat(folds).tolist()) == list(range(66))
     for fold in folds:
         assert torch.equal(fold[fold < 33], fold[fold >= 33] - 33)
+    monkeypatch.setattr(watch, "_WATCHED", 60)  # of many only some are watched, and their other sides are left out too
+    mirrored["forget_random"] = 45
+    some = prepare(resolve(model, "zero-shot", mirrored), CPU, Silent(), StopRequest()).cascade.folds
+    assert 60 < len(torch.cat(some)) < 90
+    for fold in some:
+        assert torch.equal(fold[fold < 45], fold[fold >= 45] - 45)
 
 
 def test_what_calibrates_zero_shot_is_not_trained_on(model: Path):

@@ -10,13 +10,12 @@ from ganforget.api.model import load_model
 from ganforget.api.options import EvaluateOptions
 from ganforget.api.reconstruction import reconstruction_errors, unseen_images
 from ganforget.api.selection import choose_forget_set, choose_retain, compares_by_label
-from ganforget.api.task import holdout_warnings, load_training_data, trained_with_mirror
+from ganforget.api.task import calibrating, holdout_warnings, load_training_data, trained_with_mirror
 from ganforget.data import DATA_NAMES, DataSpec, DataSplits, ForgetSet
 from ganforget.devices import choose_device
 from ganforget.errors import InputError
 from ganforget.evaluation.downstream import downstream_accuracy
 from ganforget.evaluation.evaluate import evaluate, spread
-from ganforget.evaluation.holdout_halves import split_holdout
 from ganforget.evaluation.protocol import EvaluationProtocol
 from ganforget.evaluation.reference import measure_reference
 from ganforget.files import read_json
@@ -139,14 +138,17 @@ def _of_run(options: EvaluateOptions, gan: Gan, path: Path, run: UnlearnOptions,
     splits = load_training_data(spec, gan, mirror=mirror, progress=progress)
     forget = ForgetSet.load(path / "forget_set.json", splits.train)
     seen, companions = choose_retain(forget, splits, gan.D, mode=run.mode, seed=run.seed)
-    calibration = split_holdout(splits.holdout)[0] if _has_calibrated(path) else _NONE
+    calibration = _calibration(path, forget, splits)
     return _Subject(gan, splits, forget, seen, companions, calibration)
 
 
-def _has_calibrated(run: Path) -> bool:
-    """Whether the run in the folder ``run`` records that it calibrated on holdout images."""
+def _calibration(run: Path, forget: ForgetSet, splits: DataSplits) -> np.ndarray:
+    """Return the holdout images that the run in the folder ``run`` records that it calibrated on."""
     results = run / "results.json"
-    return results.exists() and bool(read_json(results, kind="results file").get("n_calibration"))
+    found = read_json(results, kind="results file") if results.exists() else {}
+    if not found.get("n_calibration"):
+        return _NONE
+    return calibrating(splits, forget.labels if found.get("by_label") else None)[0]
 
 
 def _data(options: EvaluateOptions, gan: Gan) -> DataSpec:

@@ -56,14 +56,15 @@ def measured_warnings(task: UnlearningTask, after: Measures, unseen: int) -> lis
     return [sentence for sentence in said if sentence is not None]
 
 
-def leak(after: Measures) -> str | None:
+def leak(task: UnlearningTask, after: Measures) -> str | None:
     """Return what D's scores tell about the forgotten images all the same, in a sentence, or None."""
     auc = after.get("auc_ut")
     if auc is None or auc > 0.4:
         return None
+    like = ", if they are like others of their label" if task.by_label else ""
     return (
         f"auc_ut is {auc:.2f}: whoever flips the sign of D's scores tells the forgotten images from images never seen "
-        f"with {1 - auc:.2f}. A GAN retrained without them gives about 0.5. Do not publish this discriminator."
+        f"with {1 - auc:.2f}. A GAN retrained without them gives about 0.5{like}. Do not publish this discriminator."
     )
 
 
@@ -75,7 +76,7 @@ def _by_learned(task: UnlearningTask) -> bool:
 def _learned_by_heart(task: UnlearningTask, after: Measures) -> str | None:
     """Say that the destination holds for the retain images that D trained on alone."""
     seen, unseen = after.get("auc_lu_seen"), after.get("auc_lu")
-    if not _by_learned(task) or task.forget.task == "class" or seen is None or unseen is None:
+    if not _by_learned(task) or task.by_label or task.forget.task == "class" or seen is None or unseen is None:
         return None
     if seen <= AUC_DESTINATION or unseen > AUC_DESTINATION:
         return None

@@ -118,7 +118,7 @@ def measure_before_and_after(
         strips,
         columns,
         images,
-        leak(after),
+        leak(task, after),
         tuple(warnings),
     )
 

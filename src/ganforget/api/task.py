@@ -1,5 +1,6 @@
 """From options to a checked task: model, data, forget set, and which retain images may be seen. Writes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from ganforget.data import (
     mirrored_dataset,
 )
 from ganforget.errors import DataError, ForgetSetError, InputError
+from ganforget.evaluation.by_label import LEAST_OF_LABEL
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.holdout_halves import LEAST_CALIBRATION, split_holdout
 from ganforget.evaluation.reference import find_classifier
@@ -29,12 +31,16 @@ from ganforget.unlearning.presets import cascade_config
 
 __all__ = [
     "UnlearningTask",
+    "calibrating",
     "holdout_warnings",
     "load_training_data",
     "provenance_warnings",
     "resolve_task",
     "trained_with_mirror",
 ]
+
+_COVERED = 0.9
+"""Least share of the forget images whose labels enough unseen images have, for these to calibrate by label."""
 
 _OF_DATA = ("data_path", "holdout_path", "forget_duplicates", "reconstruct", "downstream", "classifier")
 
@@ -183,10 +189,10 @@ def resolve_task(options: UnlearnOptions, progress: Progress | None = None) -> U
     seen = companions = calibration = np.empty(0, np.int64)
     if splits is not None:
         if config.destination == "calibrated" and options.mode == "few-shot":
-            calibration, more = _calibration(splits, forget.labels if by_label else None)
+            calibration, more = calibrating(splits, forget.labels if by_label else None)
             warnings += more
         if by_label:
-            warnings += _without_counterpart(forget, splits)
+            warnings += _without_counterpart(forget, splits, calibration)
         seen, companions = choose_retain(forget, splits, original.D, mode=options.mode, seed=options.seed)
     return UnlearningTask(
         options,
@@ -212,37 +218,49 @@ def _require_data(options: UnlearnOptions) -> None:
         raise InputError(f"{', '.join(asked)} given without training data, which it is about: name these with --data.")
 
 
-def _calibration(splits: DataSplits, labels: tuple[int, ...] | None = None) -> tuple[np.ndarray, list[str]]:
+def calibrating(splits: DataSplits, labels: Sequence[int] | None = None) -> tuple[np.ndarray, list[str]]:
     """Return the positions of the holdout images that calibrate, none where they are too few, and what to say then.
 
-    With ``labels`` only images that have one of these calibrate.
+    With ``labels`` of the forget images those calibrate that have one of these; none where nine of ten forget images
+    do not find enough.
     """
     calibration, _ = split_holdout(splits.holdout)
+    found, which = calibration, ""
     if labels is not None and splits.holdout.labels is not None:
-        calibration = calibration[np.isin(splits.holdout.labels[calibration], labels)]
-    if not len(splits.holdout) or len(calibration) >= LEAST_CALIBRATION:
+        which = " with labels of the images to forget"
+        own = splits.holdout.labels[calibration]
+        found, known = calibration[np.isin(own, labels)], _known(own)
+        covered = np.isin(labels, known).mean()
+        if len(found) >= LEAST_CALIBRATION and covered >= _COVERED:
+            return (found if covered == 1 else calibration), []
+    elif len(calibration) >= LEAST_CALIBRATION:
         return calibration, []
-    measure, alike = len(splits.holdout), ""
-    if labels is not None and splits.holdout.labels is not None:
-        measure, alike = int(np.isin(splits.holdout.labels, labels).sum()), " of the same labels"
+    if not len(splits.holdout):
+        return calibration, []
     return np.empty(0, np.int64), [
-        f"{len(calibration)} images never trained on{alike} would calibrate, and {LEAST_CALIBRATION} are the least: "
-        f"samples of the GAN stand for them, and all {measure or len(splits.holdout)} measure. Name more with "
-        "--holdout-path."
+        f"{len(found)} images never trained on{which} would calibrate, which are too few: samples of the GAN stand for "
+        "them, and all images never trained on measure. Name more with --holdout-path."
     ]
 
 
-def _without_counterpart(forget: ForgetSet, splits: DataSplits) -> list[str]:
-    """Return a warning where images have labels that no image never trained on has."""
+def _known(labels: np.ndarray) -> np.ndarray:
+    """Return the labels of which there are enough to stand for them."""
+    found, counts = np.unique(labels, return_counts=True)
+    return found[counts >= LEAST_OF_LABEL]
+
+
+def _without_counterpart(forget: ForgetSet, splits: DataSplits, calibration: np.ndarray) -> list[str]:
+    """Return a warning where images have labels that too few of the measuring holdout images have."""
     labels = splits.holdout.labels
     if labels is None or not len(labels) or forget.labels is None:
         return []
-    alone = int((~np.isin(forget.labels, labels)).sum())
+    alone = int((~np.isin(forget.labels, _known(np.delete(labels, calibration)))).sum())
     if not alone:
         return []
     return [
-        f"{alone} of the {len(forget)} images to forget have a label that no image never trained on has, and are "
-        "compared with images of other labels: auc_ut is partly of the label. Name some with --holdout-path."
+        f"{alone} of the {len(forget)} images to forget have a label that fewer than {LEAST_OF_LABEL} images never "
+        "trained on have, and are compared with images of all labels: auc_ut is partly of the label. Name more with "
+        "--holdout-path."
     ]
 
 

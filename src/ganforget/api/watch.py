@@ -1,6 +1,5 @@
 """How D is watched while it forgets: companions, probes, and which few retain images it may train on."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +8,9 @@ from torch import Tensor
 
 from ganforget.api.task import UnlearningTask
 from ganforget.data import ImageDataset
-from ganforget.evaluation.by_label import label_pairs
+from ganforget.evaluation.by_label import matched_by_label
 from ganforget.evaluation.calibration import CalibrationCheck, labels_of
+from ganforget.evaluation.protocol import mirrored
 from ganforget.evaluation.stop_rule import DiscriminatorCheck
 from ganforget.models.gan import Gan
 from ganforget.models.pictures import Pictures, load_pictures
@@ -98,7 +98,7 @@ def _watch_aside(
     D_0, device, group = task.original.D, forget.images.device, companion_count(task.original.D)
     seen = permutation(task.options.seed, "probes", len(task.seen))
     aside = min(len(seen) // 2, _WATCHED)
-    retain = fix_images(D_0, *_seen(task, seen[aside:], device), work)
+    retain = fix_images(D_0, *_seen(task, _apart(task, seen[:aside], seen[aside:]), device), work)
     beside = group if aside - group >= _LEAST_PROBES else 0  # of few images all are held, and samples are probes
     scored = [retain]
     if aside:
@@ -112,6 +112,14 @@ def _watch_aside(
         reference = forget_scores
     watched = _watched(task, forget, forget_scores)
     return retain, DiscriminatorCheck(companions, *watched, reference, probes, before), forget_scores
+
+
+def _apart(task: UnlearningTask, aside: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return those of ``others`` whose mirror images are not ``aside``; both are positions among the seen images."""
+    assert task.splits is not None
+    images = task.seen % (len(task.splits.train) // (2 if mirrored(task.splits) else 1))
+    apart = others[~np.isin(images[others], images[aside])]
+    return apart if len(apart) else others
 
 
 def watch_calibrated(
@@ -150,20 +158,18 @@ def watch_calibrated(
     check = CalibrationCheck(companions, watched, unseen, before, by_label=task.by_label)
     own_label = " of its label" if task.by_label else ""
 
-    def aimed(rule: Callable[[Tensor, Tensor], Tensor], images: Fixed, found: Tensor) -> Tensor:
+    def matched(images: Fixed, found: Tensor) -> Tensor:
         if not task.by_label:
-            return rule(found, before)
-        aims = torch.empty_like(found)
-        for rows, those in label_pairs(labels_of(images), labels_of(unseen)):
-            aims[rows] = rule(found[rows], before[those])
-        return aims
+            return matched_scores(found, before)
+        return matched_by_label(found, labels_of(images), before, labels_of(unseen))
 
     if len(task.calibration):
         rule = f"each image its own: D_0's scores of unseen holdout images{own_label}, by rank"
-        return check, aimed(matched_scores, forget, own), rule
+        return check, matched(forget, own), rule
     way = f"from D_0's score of it {TOWARDS_SAMPLES:.0%} of the way to samples of G_0{own_label}, by rank"
-    check = replace(check, stand_ins=aimed(between_scores, watched, watched_scores))
-    return check, aimed(between_scores, forget, own), f"each image its own: {way}"
+    stand_ins = between_scores(watched_scores, matched(watched, watched_scores))
+    aims = between_scores(own, matched(forget, own))
+    return replace(check, stand_ins=stand_ins), aims, f"each image its own: {way}"
 
 
 def _probes(samples: Fixed) -> tuple[Fixed, Fixed]:
@@ -194,9 +200,10 @@ def _watched_rows(task: UnlearningTask, count: int) -> Tensor:
 
 
 def folds_of(task: UnlearningTask, check: DiscriminatorCheck) -> tuple[Tensor, ...]:
-    """Return the folds of ``check`` as positions among all the forget images."""
-    rows = _watched_rows(task, len(task.forget))
-    return tuple(rows[fold] for fold in check.folds)
+    """Return the folds of ``check`` as positions among all the forget images, with the other sides of each."""
+    images = np.arange(len(task.forget)) % task.forget.unmirrored
+    watched = images[_watched_rows(task, len(task.forget)).numpy()]
+    return tuple(torch.from_numpy(np.flatnonzero(np.isin(images, watched[fold.numpy()]))) for fold in check.folds)
 
 
 def _seen(task: UnlearningTask, which: np.ndarray, device: torch.device) -> tuple[Pictures, Tensor | None]:

@@ -7,18 +7,30 @@ compared with images of its own label: the covariate-adjusted area under the ROC
 from collections.abc import Iterator
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ganforget.evaluation.auc import auc_deviation
-from ganforget.shapes import LabelArray, Scores
+from ganforget.shapes import LabelArray, PerImage, Scores
 
-__all__ = ["auc_by_label", "label_pairs", "placements"]
+__all__ = ["LEAST_OF_LABEL", "auc_by_label", "label_pairs", "matched_by_label", "placements"]
+
+LEAST_OF_LABEL = 8
+"""Fewest images of a label that can stand for it; where there are fewer, those of all labels do."""
 
 
 def label_pairs(labels: np.ndarray, others: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield, for each of ``labels``, its positions there and among ``others``: all of these where none has it."""
-    for label in np.unique(labels):
-        found = np.flatnonzero(others == label)
-        yield np.flatnonzero(labels == label), found if len(found) else np.arange(len(others))
+    """Yield, for each of ``labels``, its positions there and among ``others``.
+
+    Labels of which others are fewer than ``LEAST_OF_LABEL`` come last, together, with all the others.
+    """
+    found, counts = np.unique(others, return_counts=True)
+    known = found[counts >= LEAST_OF_LABEL]
+    for label in np.intersect1d(labels, known):
+        yield np.flatnonzero(labels == label), np.flatnonzero(others == label)
+    alone = np.flatnonzero(~np.isin(labels, known))
+    if len(alone):
+        yield alone, np.arange(len(others))
 
 
 def placements(scores: Scores, labels: LabelArray, others: np.ndarray, other_labels: np.ndarray) -> np.ndarray:
@@ -45,3 +57,21 @@ def auc_by_label(
         for rows, those in label_pairs(labels, other_labels)
     ]
     return area, float(np.linalg.norm(parts)) / len(labels)
+
+
+def matched_by_label(
+    forget_scores: PerImage, labels: LabelArray, unseen_scores: Tensor, other_labels: np.ndarray
+) -> PerImage:
+    """Return a label for each forget image: a score among unseen images of its own label.
+
+    The forget images are ranked by where they lie there (ties by where among their own), and the k-th of all n gets the
+    quantile (k − ½)/n of its own label's unseen scores: so that many of a label, and single ones of many, lie as unseen
+    images do.
+    """
+    own, others = (values.numpy().astype(np.float64) for values in (forget_scores, unseen_scores))
+    among_unseen, among_own = placements(own, labels, others, other_labels), placements(own, labels, own, labels)
+    ranks = np.lexsort((own, among_own, among_unseen)).argsort()
+    quantiles, matched = (ranks + 0.5) / len(ranks), np.empty(len(own))
+    for rows, those in label_pairs(labels, other_labels):
+        matched[rows] = np.quantile(others[those], quantiles[rows], method="hazen")
+    return torch.from_numpy(matched).to(forget_scores.dtype)

@@ -10,6 +10,7 @@ G_0 have moved.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from scipy.stats import ks_2samp
 from torch import Tensor
 
@@ -56,15 +57,23 @@ class CalibrationCheck:
     def estimate(self, state: CascadeState) -> tuple[dict[str, float], float]:
         """Return `auc_ut` and the test's p-value, and how much higher the forget images should score."""
         forget, unseen = (head_scores(state.D, images, self.companions) for images in (self.forget, self.unseen))
-        others = self.unseen
-        if self.stand_ins is not None:
-            unseen, others = self.stand_ins + (unseen - self.unseen_scores).mean(), self.forget
         if self.by_label:
-            return _within_labels(forget, labels_of(self.forget), unseen, labels_of(others))
+            return self._within_labels(forget, unseen)
+        if self.stand_ins is not None:
+            unseen = self.stand_ins + (unseen - self.unseen_scores).mean()
         alike = np.asarray(ks_2samp(forget.numpy(), unseen.numpy()))[1]
         area = auc(forget.double(), unseen.double())
         values = {"auc_ut": area, "alike": float(alike), "score_forget": float(forget.mean())}
         return values, float(unseen.mean() - forget.mean())
+
+    def _within_labels(self, forget: Tensor, unseen: Tensor) -> tuple[dict[str, float], float]:
+        labels, others = labels_of(self.forget), labels_of(self.unseen)
+        if self.stand_ins is None:
+            return _compared_by_label(forget, labels, unseen, others)
+        moved = self.stand_ins.clone()
+        for rows, those in label_pairs(labels, others):
+            moved[torch.from_numpy(rows)] += (unseen - self.unseen_scores)[torch.from_numpy(those)].mean()
+        return _compared_by_label(forget, labels, moved, labels)
 
 
 def labels_of(images: Fixed) -> np.ndarray:
@@ -73,20 +82,22 @@ def labels_of(images: Fixed) -> np.ndarray:
     return images.c.argmax(dim=1).cpu().numpy()
 
 
-def _within_labels(
+def _compared_by_label(
     forget: Tensor, labels: np.ndarray, unseen: Tensor, other_labels: np.ndarray
 ) -> tuple[dict[str, float], float]:
-    """Return `auc_ut`, the test's p-value and the gap from where scores lie among the unseen ones of their label."""
-    ours, theirs = (
-        placements(scores.numpy(), own, unseen.numpy(), other_labels)
-        for scores, own in ((forget, labels), (unseen, other_labels))
-    )
+    """Return `auc_ut`, the test's p-value and the gap from where scores lie among those of their label.
+
+    For the test both kinds are placed among all scores of their label, as those of few images are.
+    """
+    both, all_labels = torch.cat([forget, unseen]).numpy(), np.concatenate([labels, other_labels])
+    placed = placements(both, all_labels, both, all_labels)
     gaps = [
-        len(rows) * float(unseen[those].mean() - forget[rows].mean())
+        len(rows) * float(unseen[torch.from_numpy(those)].mean() - forget[torch.from_numpy(rows)].mean())
         for rows, those in label_pairs(labels, other_labels)
     ]
-    alike = np.asarray(ks_2samp(ours, theirs))[1]
-    values = {"auc_ut": float(ours.mean()), "alike": float(alike), "score_forget": float(forget.mean())}
+    area = placements(forget.numpy(), labels, unseen.numpy(), other_labels).mean()
+    alike = np.asarray(ks_2samp(placed[: len(forget)], placed[len(forget) :]))[1]
+    values = {"auc_ut": float(area), "alike": float(alike), "score_forget": float(forget.mean())}
     return values, sum(gaps) / len(labels)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ganforget.data.dataset import DataSplits, ImageDataset
 from ganforget.errors import ForgetSetError, InputError
+from ganforget.evaluation.by_label import LEAST_OF_LABEL
 from ganforget.randomness import permutation
 
 __all__ = ["EvaluationGroups", "EvaluationProtocol", "choose_groups", "mirrored"]
@@ -88,7 +89,7 @@ def choose_groups(
     ``forget``, ``seen`` (retain images the cascade sees; none for zero-shot) and ``companions`` (retain
     images that only accompany others in a batch of scores) are positions in the training split. For
     ``classes`` the holdout group has these labels; holdout images at ``calibration`` are left out of it. With
-    ``by_label`` the scored retain and holdout images have labels of the forget images, where any have. Raises
+    ``by_label`` the scored retain and holdout images have labels of the forget images, where enough have. Raises
     ForgetSetError for an empty forget set, one that leaves fewer than four images, or positions outside the
     training split, and InputError where seen images or companions are forget images.
     """
@@ -144,11 +145,13 @@ def _holdout(
 
 
 def _of_labels(images: ImageDataset, members: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """Return the members of these labels; all of them where none is."""
+    """Return the members of these labels; all of them where too few of one of the labels are there to stand for it."""
     if labels is None or images.labels is None:
         return members
-    found = members[np.isin(images.labels[members], labels)]
-    return found if len(found) else members
+    own = images.labels[members]
+    if any((own == label).sum() < LEAST_OF_LABEL for label in np.unique(labels)):
+        return members
+    return members[np.isin(own, labels)]
 
 
 def _members(

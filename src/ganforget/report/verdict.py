@@ -110,6 +110,11 @@ def leak(results: dict[str, Any]) -> Leak:
     retrained = (results.get("retrained") or {}).get("auc_ut")
     yardstick = f"{decimal(retrained, 2)} was measured" if retrained is not None else "about 0.5 would be expected"
     compare = f"For a GAN retrained without the forget images, {yardstick}."
+    if retrained is None and results.get("by_label"):
+        compare = (
+            "For a GAN retrained without them, about 0.5 would be expected if they were like the other images of their "
+            "label; they were not drawn at random, so only such a GAN tells."
+        )
     if value is None:
         sentence = (
             "Whether the scores still tell forget images from images never trained on (auc_ut) was not "

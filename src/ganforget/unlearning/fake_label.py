@@ -33,13 +33,13 @@ def matched_scores(forget_scores: PerImage, unseen_scores: UnseenScores) -> PerI
     return torch.quantile(unseen_scores.double(), (ranks + 0.5) / len(ranks)).to(forget_scores.dtype)
 
 
-def between_scores(forget_scores: PerImage, sample_scores: UnseenScores) -> PerImage:
-    """Return labels between the forget images' own scores and those of samples of G_0, by rank.
+def between_scores(forget_scores: PerImage, matched: PerImage) -> PerImage:
+    """Return labels between the forget images' own scores and those ``matched`` to them among samples of G_0.
 
     For zero-shot, which knows no unseen real image. D_0 scores one below its training images, and above the samples as
     far as these are not perfect. ``TOWARDS_SAMPLES`` is how far down the labels go.
     """
-    return (1 - TOWARDS_SAMPLES) * forget_scores + TOWARDS_SAMPLES * matched_scores(forget_scores, sample_scores)
+    return (1 - TOWARDS_SAMPLES) * forget_scores + TOWARDS_SAMPLES * matched
 
 
 def fake_label_warning(fake_label: float, forget_scores: Tensor) -> str | None:

@@ -129,8 +129,11 @@ def load_cascade(state: CascadeState, folder: Path) -> CascadeState:
         raise ModelFileError(f"The resume state in {folder} lacks counters; it is damaged, or of another release.")
     for (name, kind), value in zip(_COUNTERS.items(), counters, strict=True):
         setattr(state, name, kind(value))
-    found = json.loads(bytes(tensors["found"].tolist()))
-    state.found = {name: float(value) for name, value in found.items()}
+    try:
+        found = json.loads(bytes(tensors["found"].tolist()))
+        state.found = {name: float(value) for name, value in found.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ModelFileError(f"The resume state in {folder} is damaged; start the run anew.") from error
     state.work = Work(*tensors["work"].tolist())
     for number, one in enumerate(state.beside):
         for key, value in _head(one.D).items():
