@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from ganforget.api import watch
 from ganforget.api.inverting import Inverted, invert_forget_images
 from ganforget.api.task import UnlearningTask, _without_counterpart, calibrating, resolve_task
-from ganforget.api.watch import PROBES, watch_calibrated, watch_discriminator
+from ganforget.api.watch import PROBES, _calibration_rows, watch_calibrated, watch_discriminator
 from ganforget.data import forget_indices
 from ganforget.errors import InputError
 from ganforget.evaluation.by_label import matched_by_label
@@ -207,6 +208,22 @@ def test_images_that_are_no_random_draw_are_compared_by_label(model: Path, tmp_p
     assert set(labels[np.concatenate([few, np.flatnonzero(labels != 8)])][mixed]) == {3, 8}
 
 
+def test_of_many_unseen_images_as_many_of_each_label_calibrate(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    splits = resolve_task(UnlearnOptions(str(model), "digits", forget_random=1)).splits
+    assert splits is not None
+    assert splits.train.labels is not None
+    assert splits.holdout.labels is not None
+    chosen = np.concatenate([np.flatnonzero(splits.train.labels == y)[:n] for y, n in ((8, 12), (3, 1), (1, 1))])
+    task = resolve_task(UnlearnOptions(str(model), "digits", forget=listed(tmp_path / "some.txt", chosen)))
+    assert len(_calibration_rows(task)) == len(task.calibration)
+    monkeypatch.setattr(watch, "_WATCHED", 20)
+    labels = splits.holdout.labels[_calibration_rows(task)]
+    assert [int((labels == y).sum()) for y in (1, 3, 8)] == [16, 16, 16]
+    assert len(_calibration_rows(replace(task, by_label=False))) == 20
+
+
 @pytest.mark.parametrize("mode", ["few-shot", "zero-shot"])
 def test_each_image_of_a_label_aims_at_unseen_ones_of_it(model: Path, tmp_path: Path, mode: Any):
     """D_0 scores the labels apart: what an image aims at is where images of its own label are."""
@@ -221,8 +238,8 @@ def test_each_image_of_a_label_aims_at_unseen_ones_of_it(model: Path, tmp_path: 
     everything = np.arange(10)
     samples = anchor_pool(gan, everything, PROBES + companion_count(gan.D), seed=1, work=work)
     forget = fix_images(gan.D, task.forget_images.tensor(), task.forget_images.one_hot(), work)
-    _, watch, own = watch_discriminator(task, forget, samples, work)
-    check, aims, rule = watch_calibrated(task, forget, own, samples, everything, watch, work)
+    _, watching, own = watch_discriminator(task, forget, samples, work)
+    check, aims, rule = watch_calibrated(task, forget, own, samples, everything, watching, work)
     assert check.by_label
     assert "of its label, by rank" in rule
     assert set(labels_of(check.unseen)) == {3, 8}

@@ -34,6 +34,9 @@ too little."""
 _WATCHED = 512
 """Most forget images, and most probes, that a check scores."""
 
+_OF_EACH_LABEL, _MOST_UNSEEN = 16, 2048
+"""Least unseen images of each label that forget images of it are compared with, and most of all of them."""
+
 _LEAST_PROBES = 16
 """Fewest retain images kept aside that tell how D scores others: the mean of fewer passes a bound by chance."""
 
@@ -148,12 +151,12 @@ def watch_calibrated(
         watched, watched_scores = _watched(task, forget, own)
     if len(task.calibration):
         assert task.splits is not None
-        holdout = task.splits.holdout
-        rows = task.calibration[permutation(task.options.seed, "calibration", len(task.calibration))[:_WATCHED]]
-        unseen = fix_images(D_0, *_pictures(holdout, rows, D_0.c_dim, device), work)
+        unseen = fix_images(D_0, *_pictures(task.splits.holdout, _calibration_rows(task), D_0.c_dim, device), work)
     else:
-        labels = labels_of(forget) if task.by_label else labels
-        unseen = anchor_pool(task.original, labels, _WATCHED, seed=task.options.seed + 2_000_003, work=work)
+        labels, count = (np.unique(labels_of(forget)) if task.by_label else labels), _WATCHED
+        if task.by_label:
+            count = min(max(_OF_EACH_LABEL * len(labels), _WATCHED), _MOST_UNSEEN)
+        unseen = anchor_pool(task.original, labels, count, seed=task.options.seed + 2_000_003, work=work)
     before = head_scores(D_0, unseen, companions)
     check = CalibrationCheck(companions, watched, unseen, before, by_label=task.by_label)
     own_label = " of its label" if task.by_label else ""
@@ -170,6 +173,19 @@ def watch_calibrated(
     stand_ins = between_scores(watched_scores, matched(watched, watched_scores))
     aims = between_scores(own, matched(forget, own))
     return replace(check, stand_ins=stand_ins), aims, f"each image its own: {way}"
+
+
+def _calibration_rows(task: UnlearningTask) -> np.ndarray:
+    """Return the positions of the holdout images that calibrate: of many a part, by label as many of each."""
+    assert task.splits is not None
+    labels = task.splits.holdout.labels
+    order = task.calibration[permutation(task.options.seed, "calibration", len(task.calibration))]
+    if not task.by_label or labels is None:
+        return order[:_WATCHED]
+    found, own = np.unique(labels[order]), labels[order]
+    each = max(_WATCHED // len(found), _OF_EACH_LABEL)
+    chosen = np.concatenate([np.flatnonzero(own == label)[:each] for label in found])
+    return order[np.sort(chosen)[:_MOST_UNSEEN]]
 
 
 def _probes(samples: Fixed) -> tuple[Fixed, Fixed]:
