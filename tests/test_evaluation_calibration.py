@@ -145,6 +145,8 @@ class Says:
     def measure(self, *_: object) -> float:
         return self.values[0]
 
+    look = measure
+
 
 def rule_saying(cascade: Cascade, *looks: tuple[float, float, float], substitution: float = 0.1) -> StopRuleCalibrated:
     said = [({"auc_ut": auc, "alike": alike, "score_forget": 0.0}, gap) for auc, alike, gap in looks]

@@ -136,6 +136,8 @@ class Says:
     def measure(self, *_: object) -> float:
         return 0.1
 
+    look = measure
+
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(("auc_lu", "reached"), [(0.89, False), (0.91, True)])

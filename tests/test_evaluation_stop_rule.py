@@ -245,7 +245,7 @@ def test_a_discriminator_of_many_images_is_looked_at_less_often(
     """Where it scores ``scored`` times what every check may, it is looked at in so few of them, and at the last one."""
     cascade, state = begin(preset=preset)
     check = watch(cascade)
-    monkeypatch.setattr(stop_rule, "_SCORES_A_CHECK", len(check) // scored)
+    monkeypatch.setattr(stop_rule, "_SCORES_A_CHECK", -(-len(check) // scored))
     rule = StopRuleForItems(cascade, check, generator_check(cascade))
     previous = Check({"auc_lu": 0.7, "score_forget": -3.0, "score_drift": 0.1}, False, False)
     state.step = checks * cascade.config.check_interval
@@ -307,6 +307,8 @@ class Says:
 
     def measure(self, *_: object) -> Any:
         return self.value
+
+    look = measure
 
 
 def items(
@@ -451,6 +453,34 @@ def test_a_look_that_says_reached_is_confirmed(
     assert state.work == Work(g_forward=samples)
 
 
+def of_many_latents(cascade: Cascade, check: GeneratorCheck, count: int) -> GeneratorCheck:
+    """Give the cascade ``count`` latents, the same ones again and again."""
+    assert isinstance(check.targets, torch.Tensor)
+    ws, targets = (x.repeat(count, *[1] * (x.dim() - 1))[:count] for x in (cascade.latents.ws, check.targets))
+    cascade.latents = replace(cascade.latents, ws=ws)
+    return replace(check, targets=targets)
+
+
+def test_a_part_of_many_latents_is_looked_at_until_it_says_reached():
+    cascade, state = begin()
+    check = of_many_latents(cascade, generator_check(cascade), 200)
+    targets = check.targets[:].clone()
+    targets[1::2] += 0.5  # half of them are further away
+    check = replace(check, targets=targets)
+    check = replace(check, original_distance=check.original_distance * check.measure(cascade, state) / 0.6)
+    everything, state.work = 0.6, Work()
+    assert check.look(cascade, state) == pytest.approx(everything)
+    assert state.work.g_forward == 64 + 200, "the first look says how a part stands to all"
+    assert check.look(cascade, state) == pytest.approx(everything)
+    assert state.work.g_forward == 64 + 200 + 64
+    near = replace(check, original_distance=check.original_distance * everything / 0.2)
+    state.look_ratio *= 0.2 / everything
+    assert near.look(cascade, state) == pytest.approx(0.2)
+    assert state.work.g_forward == 64 + 200 + 64 + 64 + 200, "what looks reached is measured"
+    state.look_ratio *= 0.5  # a part that gives in before the others is found out
+    assert near.look(cascade, state) == pytest.approx(0.2)
+
+
 @pytest.mark.parametrize(
     ("step", "latents", "before", "looked"),
     [
@@ -461,6 +491,8 @@ def test_a_look_that_says_reached_is_confirmed(
         (6, 8, 0.9, True),  # the last step
         (2, 80, 0.34, False),
         (4, 80, 0.34, True),
+        (4, 80, 0.9, False),
+        (6, 80, 0.9, True),
     ],
 )
 def test_a_generator_that_is_far_or_has_many_latents_is_looked_at_in_fewer_checks(
@@ -469,9 +501,7 @@ def test_a_generator_that_is_far_or_has_many_latents_is_looked_at_in_fewer_check
     cascade, state = begin()  # a check every 2 steps, at most 6
     state.step, state.substitution = step, before
     check = generator_check(cascade)
-    assert isinstance(check.targets, torch.Tensor)
-    ws, targets = (x.repeat(latents, *[1] * (x.dim() - 1))[:latents] for x in (cascade.latents.ws, check.targets))
-    cascade.latents = replace(cascade.latents, ws=ws)
-    found = look_at_generator(replace(check, targets=targets), cascade, state)
+    check = of_many_latents(cascade, check, latents)
+    found = look_at_generator(check, cascade, state)
     assert found == state.substitution == (pytest.approx(1.0, rel=1e-5) if looked else before)
     assert (state.work.g_forward > 0) == looked

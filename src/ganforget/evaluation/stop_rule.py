@@ -251,7 +251,7 @@ def _look_at_discriminator(
         return discriminator.before()
     config = cascade.config
     if previous is not None and config.preset == "default":
-        often, checks = max(len(discriminator) // _SCORES_A_CHECK, 1), state.step // config.check_interval
+        often, checks = max(-(-len(discriminator) // _SCORES_A_CHECK), 1), state.step // config.check_interval
         if previous.d_reached or (checks % often and state.step < config.max_steps):
             return {name: previous.values[name] for name in (discriminator.auc_name, "score_forget", "score_drift")}
     return discriminator.estimate(state)

@@ -54,6 +54,8 @@ class CascadeState:
     """What the last check found."""
     substitution: float = 1.0
     """What the last look at G found."""
+    look_ratio: float = 0.0
+    """What all latents were in proportion to those that are looked at; 0 before the first look."""
     label_shift: float = 0.0
     """What has been added to the fake labels, so that scores meet a moving target (calibrated destination)."""
     beside: list[Beside] = field(default_factory=list)
@@ -101,7 +103,7 @@ def _head(D: Discriminator) -> dict[str, torch.nn.Parameter]:
 
 _SCHEMA_VERSION = 3
 _COUNTERS = {"step": int, "cascade_seconds": float, "check_seconds": float, "d_reached": bool, "g_reached": bool}
-_COUNTERS |= {"substitution": float, "label_shift": float}
+_COUNTERS |= {"substitution": float, "label_shift": float, "look_ratio": float}
 
 
 def save_cascade(state: CascadeState, folder: Path) -> None:
