@@ -12,6 +12,7 @@ __all__ = ["CHECKED", "check_shapes", "checked_layers", "unchecked"]
 
 CHECKED = (
     "ganforget.evaluation.auc",
+    "ganforget.evaluation.by_label",
     "ganforget.evaluation.calibration",
     "ganforget.evaluation.frechet",
     "ganforget.evaluation.kid",

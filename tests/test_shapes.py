@@ -11,6 +11,7 @@ import torch
 from jaxtyping import TypeCheckError
 
 from ganforget.evaluation.auc import auc
+from ganforget.evaluation.by_label import placements
 from ganforget.evaluation.frechet import FeatureStatistics
 from ganforget.evaluation.measures import class_accuracy, class_diversity
 from ganforget.evaluation.stop_rule import predicted_auc
@@ -53,6 +54,7 @@ SUBSTITUTES: dict[str, Callable[[], object]] = {
 MEASURES: dict[str, Callable[[], object]] = {
     "a column of scores": lambda: auc(COLUMN, ROW),
     "labels that are one-hot": lambda: class_accuracy(np.eye(3, dtype=np.int64), np.eye(3, dtype=np.int64)),
+    "labels of other scores": lambda: placements(ROW, np.zeros(3, np.int64), np.zeros(8), np.zeros(8, np.int64)),
     "images without channels to compare": lambda: class_diversity(IMAGES[:, 0]),
     "probes in a column": lambda: predicted_auc(ROW, ROW, COLUMN, ROW),
     "probes of another time": lambda: predicted_auc(ROW, ROW, ROW[:1], ROW),
