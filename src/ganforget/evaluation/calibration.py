@@ -87,18 +87,25 @@ def _compared_by_label(
 ) -> tuple[dict[str, float], float]:
     """Return `auc_ut`, the test's p-value and the gap from where scores lie among those of their label.
 
-    For the test both kinds are placed among all scores of their label, as those of few images are.
+    For the test both kinds are placed among all scores of their label, as those of few images are. The gap is that of
+    normal scores of such an area (2√π of their deviations for each unit of it), not that of the means: it is 0 where
+    the area is ½, whatever the labels' spreads.
     """
     both, all_labels = torch.cat([forget, unseen]).numpy(), np.concatenate([labels, other_labels])
     placed = placements(both, all_labels, both, all_labels)
-    gaps = [
-        len(rows) * float(unseen[torch.from_numpy(those)].mean() - forget[torch.from_numpy(rows)].mean())
-        for rows, those in label_pairs(labels, other_labels)
-    ]
     area = placements(forget.numpy(), labels, unseen.numpy(), other_labels).mean()
     alike = np.asarray(ks_2samp(placed[: len(forget)], placed[len(forget) :]))[1]
     values = {"auc_ut": float(area), "alike": float(alike), "score_forget": float(forget.mean())}
-    return values, sum(gaps) / len(labels)
+    return values, (0.5 - float(area)) * 2 * np.pi**0.5 * _spread(labels, unseen, other_labels)
+
+
+def _spread(labels: np.ndarray, unseen: Tensor, other_labels: np.ndarray) -> float:
+    """Return the deviation of unseen scores within the labels of the forget images."""
+    squares = [
+        len(rows) * float(unseen[torch.from_numpy(those)].double().var(unbiased=False))
+        for rows, those in label_pairs(labels, other_labels)
+    ]
+    return (sum(squares) / len(labels)) ** 0.5
 
 
 @dataclass(frozen=True)
