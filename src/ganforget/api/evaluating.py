@@ -85,7 +85,7 @@ def evaluate_model(options: EvaluateOptions, progress: Progress | None = None) -
     if options.reconstruct and forget is not None:
         progress.stage("Fresh inversions for rec_u and rec_t")
         unseen = unseen_images(splits.holdout, subject.calibration)
-        images = forget.dataset(splits.train).subset(np.arange(forget.unmirrored))
+        images = forget.unmirrored_dataset(splits.train)
         measures |= reconstruction_errors(gan, images, unseen, classes=forget.classes, latent="w", seed=options.seed)
     return {
         "schema_version": SCHEMA_VERSION,

@@ -183,7 +183,7 @@ def _reconstruct(task: UnlearningTask, gan: Gan, progress: Progress) -> Measures
     progress.stage("Fresh inversions for rec_u and rec_t")
     return reconstruction_errors(
         gan,
-        task.forget_images.subset(np.arange(task.forget.unmirrored)),
+        task.forget.unmirrored_dataset(task.splits.train),
         unseen_images(task.splits.holdout, task.calibration),
         classes=task.forget.classes,
         latent=task.options.latent,

@@ -18,7 +18,7 @@ from ganforget.data import (
     mirrored_dataset,
 )
 from ganforget.errors import DataError, ForgetSetError, InputError
-from ganforget.evaluation.by_label import LEAST_OF_LABEL
+from ganforget.evaluation.by_label import LEAST_OF_LABEL, known_labels
 from ganforget.evaluation.features import load_extractor
 from ganforget.evaluation.holdout_halves import LEAST_CALIBRATION, split_holdout
 from ganforget.evaluation.reference import find_classifier
@@ -221,15 +221,15 @@ def _require_data(options: UnlearnOptions) -> None:
 def calibrating(splits: DataSplits, labels: Sequence[int] | None = None) -> tuple[np.ndarray, list[str]]:
     """Return the positions of the holdout images that calibrate, none where they are too few, and what to say then.
 
-    With ``labels`` of the forget images those calibrate that have one of these; none where nine of ten forget images
-    do not find enough.
+    With ``labels`` of the forget images those calibrate that have one of these; none where fewer than nine in ten
+    forget images have a label of which there are enough.
     """
     calibration, _ = split_holdout(splits.holdout)
     found, which = calibration, ""
     if labels is not None and splits.holdout.labels is not None:
         which = " with labels of the images to forget"
         own = splits.holdout.labels[calibration]
-        found, known = calibration[np.isin(own, labels)], _known(own)
+        found, known = calibration[np.isin(own, labels)], known_labels(own)
         covered = np.isin(labels, known).mean()
         if len(found) >= LEAST_CALIBRATION and covered >= _COVERED:
             return (found if covered == 1 else calibration), []
@@ -243,18 +243,12 @@ def calibrating(splits: DataSplits, labels: Sequence[int] | None = None) -> tupl
     ]
 
 
-def _known(labels: np.ndarray) -> np.ndarray:
-    """Return the labels of which there are enough to stand for them."""
-    found, counts = np.unique(labels, return_counts=True)
-    return found[counts >= LEAST_OF_LABEL]
-
-
 def _without_counterpart(forget: ForgetSet, splits: DataSplits, calibration: np.ndarray) -> list[str]:
     """Return a warning where images have labels that too few of the measuring holdout images have."""
     labels = splits.holdout.labels
     if labels is None or not len(labels) or forget.labels is None:
         return []
-    alone = int((~np.isin(forget.labels, _known(np.delete(labels, calibration)))).sum())
+    alone = int((~np.isin(forget.labels, known_labels(np.delete(labels, calibration)))).sum())
     if not alone:
         return []
     return [

@@ -78,8 +78,7 @@ def audit_images(
             "expected at least 2 of each. Use data with more holdout images, or name images that were never trained on "
             "with --holdout-path."
         )
-    # the two sides of an image are no two images drawn by chance
-    members = forget.dataset(splits.train).subset(np.arange(forget.unmirrored))
+    members = forget.unmirrored_dataset(splits.train)
     member_set = _chosen(members, budget.images, seed, "forget")
     outside_set = _chosen(holdout.subset(audit), budget.outside, seed, "holdout")
     few = permutation(seed, "audit/few", len(member_set))[: min(budget.relearning_images, len(member_set) // 2)]

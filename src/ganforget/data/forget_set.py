@@ -64,6 +64,10 @@ class ForgetSet:
         """How many of its images, the first ones, are no mirror images of others."""
         return len(self) // 2 if self.mirrored else len(self)
 
+    def unmirrored_dataset(self, train: ImageDataset | None) -> ImageDataset:
+        """Return the images to forget without their mirror images: the two sides of one are no two draws."""
+        return self.dataset(train).subset(np.arange(self.unmirrored))
+
     def dataset(self, train: ImageDataset | None) -> ImageDataset:
         """Return the images to forget, from ``train`` or, where unverified, those carried along."""
         if self.indices is not None:

@@ -13,10 +13,16 @@ from torch import Tensor
 from ganforget.evaluation.auc import auc_deviation
 from ganforget.shapes import LabelArray, PerImage, Scores
 
-__all__ = ["LEAST_OF_LABEL", "auc_by_label", "label_pairs", "matched_by_label", "placements"]
+__all__ = ["LEAST_OF_LABEL", "auc_by_label", "known_labels", "label_pairs", "matched_by_label", "placements"]
 
 LEAST_OF_LABEL = 8
 """Fewest images of a label that can stand for it; where there are fewer, those of all labels do."""
+
+
+def known_labels(labels: np.ndarray) -> np.ndarray:
+    """Return the labels, ascending, of which there are enough images to stand for them."""
+    found, counts = np.unique(labels, return_counts=True)
+    return found[counts >= LEAST_OF_LABEL]
 
 
 def label_pairs(labels: np.ndarray, others: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -24,8 +30,7 @@ def label_pairs(labels: np.ndarray, others: np.ndarray) -> Iterator[tuple[np.nda
 
     Labels of which others are fewer than ``LEAST_OF_LABEL`` come last, together, with all the others.
     """
-    found, counts = np.unique(others, return_counts=True)
-    known = found[counts >= LEAST_OF_LABEL]
+    known = known_labels(others)
     for label in np.intersect1d(labels, known):
         yield np.flatnonzero(labels == label), np.flatnonzero(others == label)
     alone = np.flatnonzero(~np.isin(labels, known))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ganforget.data.dataset import DataSplits, ImageDataset
 from ganforget.errors import ForgetSetError, InputError
-from ganforget.evaluation.by_label import LEAST_OF_LABEL
+from ganforget.evaluation.by_label import known_labels
 from ganforget.randomness import permutation
 
 __all__ = ["EvaluationGroups", "EvaluationProtocol", "choose_groups", "mirrored"]
@@ -149,7 +149,7 @@ def _of_labels(images: ImageDataset, members: np.ndarray, labels: np.ndarray | N
     if labels is None or images.labels is None:
         return members
     own = images.labels[members]
-    if any((own == label).sum() < LEAST_OF_LABEL for label in np.unique(labels)):
+    if not np.isin(labels, known_labels(own)).all():
         return members
     return members[np.isin(own, labels)]
 
